@@ -1,0 +1,48 @@
+"""The kinds of check. A check is a function from what is known of a project to Diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Generic, TypeVar, cast
+
+from obs_lint.checks.run import Anchor, RuleRun
+from obs_lint.config.model import Config
+
+O = TypeVar("O")
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[O]):
+    """A kind of check: the options that its rules may set, and the function that looks."""
+
+    name: str
+    options: type[O]
+    """A frozen dataclass; field names with `-` for `_` are the keys of a rule's `with`."""
+    run: Callable[[RuleRun[O]], Iterator[Any]]
+    anchors: Callable[[O, Config], tuple[Anchor, ...]] | None = None
+    """Files in which the check needs FileFacts: those that match any of these. None: it asks on demand only."""
+
+
+CHECKS: Mapping[str, str] = {
+    "banned-import": "obs_lint.checks.banned_import",
+    "telemetry-module": "obs_lint.checks.telemetry_module",
+    "laundered-import": "obs_lint.checks.laundered_import",
+    "dynamic-import": "obs_lint.checks.dynamic_import",
+    "ad-hoc-emitter": "obs_lint.checks.ad_hoc_emitter",
+    "undeclared-emitter": "obs_lint.checks.undeclared_emitter",
+    "configuration-call": "obs_lint.checks.configuration_call",
+    "printed-output": "obs_lint.checks.printed_output",
+    "surface-internals": "obs_lint.checks.surface_internals",
+    "patched-surface": "obs_lint.checks.patched_surface",
+    "suppression-use": "obs_lint.checks.suppression_use",
+    "stale-pattern": "obs_lint.checks.stale_pattern",
+    "parsable": "obs_lint.checks.parsable",
+}
+"""Kind of check → module that holds it as `CHECK`; imported when a rule needs it."""
+
+
+def load(name: str) -> Check[Any]:
+    """Return the check of that name. Raises KeyError where there is none."""
+    return cast("Check[Any]", import_module(CHECKS[name]).CHECK)

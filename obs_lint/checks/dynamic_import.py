@@ -1,0 +1,231 @@
+"""Reports banned modules that are imported by a call, a look-up or evaluated text instead of a statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from obs_lint.checks import Check
+from obs_lint.checks.banned import Banned, BannedModules, banned_by
+from obs_lint.checks.expressions import arguments, expressions, leading_text
+from obs_lint.checks.run import Anchor, RuleRun
+from obs_lint.config.model import Config
+from obs_lint.diagnostic import Diagnostic, Severity
+from obs_lint.discovery import ProjectFile
+from obs_lint.facts.model import Expr, FileFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Options(BannedModules):
+    """What `dynamic-telemetry-import` may be told."""
+
+    importers: tuple[str, ...] = ()
+    """Dotted names of callables whose first argument names what they import (`module`, `module.name`, `module:name`)."""
+    evaluators: tuple[str, ...] = ()
+    """Dotted names of callables that run their first argument as Python."""
+
+
+_LOOKUPS = ("get", "setdefault", "__getitem__")
+
+
+def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
+    """Files with a call that imports by name, sharpened so that plain text of other modules does not count."""
+    modules = {name.partition(".")[0] for name in (*options.modules, *options.library_modules)}
+    if not modules:
+        return ()
+    roots = "|".join(sorted(map(re.escape, modules)))
+    plain = rf"(?!(?:{roots})\b)\.*[A-Za-z_][\w.]*"
+    other = rf"\s*(?:\"{plain}\"|'{plain}')\s*[,)\]]"
+    unknown = r"\s*\)|\s*settings\.\w+\s*\)"
+    found: list[Anchor] = []
+    for name in sorted({name.rpartition(".")[2] for name in options.importers}):
+        homes = {n.rpartition(".")[0] for n in options.importers if n.rpartition(".")[2] == name}
+        word = re.escape(name)
+        called = rf"\b{word}\s*\(" if config.strict_dynamic else rf"(?<!def )\b{word}\s*\((?!{other}|{unknown})"
+        passed = rf"\b{word}[ \t]+as\b|,\s*[\"']{word}[\"']|(?:=|\(|,)[ \t]*(?:\w+\.)*{word}[ \t]*(?:$|[#;,)])"
+        pattern = f"{called}|{passed}".encode()
+        if "builtins" in homes:
+            found.append(Anchor((name.encode(),), pattern))
+        else:
+            found.append(Anchor((), pattern, tuple(sorted(homes))))
+    looked = rf"^(?![ \t]*del\b)[^#\n]*[\w)]\.modules\s*\[(?!\s*(?:__name__\s*\]|{other}))(?![^\]\n]*\]\s*=[^=])"
+    called = rf"\bmodules\s*\.\s*(?:{'|'.join(_LOOKUPS)})\s*\((?!\s*(?:__name__|{other}))"
+    alias = r"^[ \t]*from[ \t]+sys[ \t]+import\b[^\n]*\bmodules\b|,\s*[\"']modules[\"']\s*\)|=[ \t]*(?:\w+\.)?modules[ \t]*(?:$|[#;])"
+    found.append(Anchor((), f"{looked}|{called}|{alias}".encode(), ("sys",)))
+    for name in sorted({name.rpartition(".")[2] for name in options.evaluators}):
+        text = rf"(?<![\w.]){name}\s*\(\s*(?:\w+\s*\(\s*)?[rRuUfF]?[\"'][^\n]*\b(?:{roots}|__import__|import_module)\b"
+        bound = rf"(?<![\w.]){name}\s*\(\s*[A-Z_][A-Z0-9_]*\s*[,)]|=[ \t]*(?:builtins\.)?{name}[ \t]*$"
+        found.append(Anchor((name.encode() + b"(",), f"{text}|{bound}".encode()))
+    return tuple(found)
+
+
+def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
+    """One diagnostic a place that imports, and banned module."""
+    banned = banned_by(run.options, run.config, run.project.discovery.files)
+    if not banned.roots:
+        return
+    for file in run.anchored:
+        if run.is_surface(file) or run.is_wiring(file):
+            continue
+        facts = run.project.facts(file.path)
+        if facts is not None:
+            yield from _File(run, banned, file, facts).diagnostics()
+
+
+class _File:
+    """The search through one file."""
+
+    def __init__(self, run: RuleRun[Options], banned: Banned, file: ProjectFile, facts: FileFacts) -> None:
+        self.run = run
+        self.banned = banned
+        self.file = file
+        self.facts = facts
+        self.importers = frozenset(run.options.importers)
+        self.evaluators = frozenset(run.options.evaluators)
+
+    def diagnostics(self) -> Iterator[Diagnostic]:
+        seen: set[tuple[tuple[int, int, int, int], str]] = set()
+        for expr, scope in expressions(self.facts):
+            for diagnostic, key in self._found(expr, scope):
+                if key not in seen:
+                    seen.add(key)
+                    yield diagnostic
+
+    def _found(self, expr: Expr, scope: int) -> Iterator[tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]]:
+        if expr[0] == "sub":
+            if self._is_modules(expr[1], scope):
+                yield from self._named(expr, scope, expr[2], "sys.modules")
+            return
+        if expr[0] != "call":
+            return
+        func = expr[1]
+        given = arguments(expr)
+        if not given:
+            return
+        if func[0] == "attr" and func[2] in _LOOKUPS and self._is_modules(func[1], scope):
+            yield from self._named(expr, scope, given[0], f"sys.modules.{func[2]}")
+            return
+        name = self._external(func, scope)
+        if name in self.importers:
+            package = next(
+                (value for key, value, _ in expr[3] if key == "package"), given[1] if len(given) > 1 else None
+            )
+            yield from self._named(expr, scope, given[0], name, package)
+        elif name in self.evaluators:
+            yield from self._evaluated(expr, scope, given[0], name)
+        else:
+            for callee, argument in zip(given, given[1:], strict=False):
+                if callee[0] in ("name", "attr") and (passed := self._external(callee, scope)) in self.importers:
+                    yield from self._named(expr, scope, argument, passed)
+
+    def _external(self, expr: Expr, scope: int) -> str:
+        """The outside name that an expression is, one of those that matter where there are several."""
+        if expr[0] not in ("name", "attr", "call"):
+            return ""
+        names = [o.name for o in self.run.project.resolve(self.file.path, scope, expr) if o.kind == "external"]
+        for name in names:
+            if name in self.importers or name in self.evaluators or name == "sys.modules":
+                return name
+        if expr[0] == "call" and not names:
+            given = arguments(expr)
+            if len(given) > 1 and self._external(expr[1], scope) == "builtins.getattr":
+                owner = self._external(given[0], scope)
+                for value in self.run.project.values(self.file.path, scope, given[1]).known:
+                    if owner and isinstance(value.value, str):
+                        return f"{owner}.{value.value}"
+        return names[0] if names else ""
+
+    def _is_modules(self, expr: Expr, scope: int) -> bool:
+        return self._external(expr, scope) == "sys.modules"
+
+    def _named(
+        self, expr: Expr, scope: int, argument: Expr, how: str, package: Expr | None = None
+    ) -> Iterator[tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]]:
+        """The banned modules that an argument may name."""
+        project = self.run.project
+        sequence = argument[2] if argument[0] == "seq" else (argument,)
+        for part in sequence:
+            values = project.values(self.file.path, scope, part)
+            names = [value.value for value in values.known if isinstance(value.value, str)]
+            if not names and (start := leading_text(part)):
+                names = [start.rpartition(".")[0]] if "." in start else []
+            for name in dict.fromkeys(names):
+                dotted = name.replace(":", ".")
+                if dotted.startswith("."):
+                    dotted = self._absolute(dotted, scope, package)
+                if module := self.banned.module_of(dotted):
+                    yield self._report(expr, scope, module, how, dotted)
+            if not names and not values.complete and self.run.config.strict_dynamic and how != "sys.modules":
+                yield self._notice(expr, scope, how)
+
+    def _absolute(self, name: str, scope: int, package: Expr | None) -> str:
+        if package is None:
+            return ""
+        for value in self.run.project.values(self.file.path, scope, package).known:
+            if isinstance(value.value, str):
+                rest = name.lstrip(".")
+                base = value.value.split(".")
+                base = base[: len(base) - (len(name) - len(rest) - 1)]
+                return ".".join([*base, rest])
+        return ""
+
+    def _evaluated(
+        self, expr: Expr, scope: int, argument: Expr, how: str
+    ) -> Iterator[tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]]:
+        """Text that is run: what it imports counts as imported here."""
+        inner = argument
+        if inner[0] == "call" and self._external(inner[1], scope) in (
+            "builtins.compile",
+            "textwrap.dedent",
+            "inspect.cleandoc",
+        ):
+            inner = arguments(inner)[0] if arguments(inner) else inner
+        for value in self.run.project.values(self.file.path, scope, inner).known:
+            if isinstance(value.value, str):
+                for name in _imported_by(value.value):
+                    if module := self.banned.module_of(name):
+                        yield self._report(expr, scope, module, how, name)
+
+    def _report(
+        self, expr: Expr, scope: int, module: str, how: str, name: str
+    ) -> tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]:
+        shown = how.removeprefix("builtins.")
+        made = self.run.report(self.file, expr[-1], target=name, scope=scope, module=module, how=shown)
+        return made, (expr[-1], module)
+
+    def _notice(self, expr: Expr, scope: int, how: str) -> tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]:
+        shown = how.removeprefix("builtins.")
+        made = self.run.report(self.file, expr[-1], target=how, scope=scope, module="?", how=shown)
+        text = (
+            f"`{shown}` imports a module whose name can't be told; obs-lint can't see whether it is a telemetry library"
+        )
+        return replace(made, severity=Severity.INFO, message=text), (expr[-1], "?")
+
+
+def _imported_by(text: str) -> Iterator[str]:
+    """Yield the absolute modules and names that a piece of Python imports."""
+    import ast
+    import textwrap
+
+    try:
+        tree = ast.parse(textwrap.dedent(text).strip())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield from (f"{node.module}.{alias.name}" if alias.name != "*" else node.module for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            func, first = node.func, node.args[0]
+            name = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+            if (
+                name in ("__import__", "import_module")
+                and isinstance(first, ast.Constant)
+                and isinstance(first.value, str)
+            ):
+                yield first.value
+
+
+CHECK = Check("dynamic-import", Options, run, anchors)

@@ -1,0 +1,105 @@
+"""Walking the expressions of a file's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from obs_lint.facts.model import Expr, FileFacts
+
+
+def nested(expr: Expr) -> Iterator[Expr]:
+    """Yield an expression and all that stand in it, outermost first. A lambda's body is a scope of its own."""
+    stack = [expr]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(reversed(children(current)))
+
+
+def children(expr: Expr) -> list[Expr]:
+    """Return the expressions directly inside one."""
+    tag = expr[0]
+    if tag == "attr":
+        return [expr[1]]
+    if tag == "call":
+        return [expr[1], *expr[2], *(value for _, value, _ in expr[3])]
+    if tag in ("star", "await"):
+        return [expr[1]]
+    if tag == "yield":
+        return [expr[1]] if expr[1] is not None else []
+    if tag == "walrus":
+        return [expr[2]]
+    if tag == "binop":
+        return [expr[2], expr[3]]
+    if tag in ("bool", "seq"):
+        return list(expr[2])
+    if tag == "if":
+        return [expr[1], expr[2], expr[3]]
+    if tag == "compare":
+        return [expr[1], *expr[3]]
+    if tag == "unary":
+        return [expr[2]]
+    if tag == "dict":
+        return [part for pair in expr[1] for part in pair if part is not None]
+    if tag == "sub":
+        return [expr[1], expr[2]]
+    if tag == "fstr":
+        return list(expr[1])
+    if tag == "fmt":
+        return [expr[1], *([expr[3]] if expr[3] is not None else [])]
+    if tag == "comp":
+        return list(expr[3])
+    if tag == "other":
+        return list(expr[1])
+    return []
+
+
+def expressions(facts: FileFacts) -> Iterator[tuple[Expr, int]]:
+    """Yield every call and every subscript that the facts hold, once, with the scope that it is evaluated in."""
+    seen: set[tuple[str, tuple[int, int, int, int]]] = set()
+    for root, scope in _roots(facts):
+        for expr in nested(root):
+            if expr[0] in ("call", "sub"):
+                key = (expr[0], expr[-1])
+                if key not in seen:
+                    seen.add(key)
+                    yield expr, scope
+
+
+def _roots(facts: FileFacts) -> Iterator[tuple[Expr, int]]:
+    for call in facts.calls:
+        yield call.expr, call.scope
+    for number, scope in enumerate(facts.scopes):
+        for bindings in scope.bindings.values():
+            for binding in bindings:
+                if binding.value is not None:
+                    yield binding.value, number
+    for attribute in facts.attributes:
+        if attribute.value is not None:
+            yield attribute.value, attribute.scope
+    for function in facts.functions:
+        for result in function.returns:
+            yield result.value, function.scope
+        for parameter in function.parameters:
+            if parameter.default is not None:
+                yield parameter.default, function.parent
+
+
+def arguments(call: Expr) -> tuple[Expr, ...]:
+    """Return what a call is given: its positional arguments, or where it has none its first keyword's value."""
+    if call[2]:
+        return tuple(call[2])
+    return tuple(value for name, value, _ in call[3][:1] if name is not None)
+
+
+def leading_text(expr: Expr) -> str:
+    """Return the literal text that an f-string or a concatenation starts with."""
+    while True:
+        if expr[0] == "const":
+            return expr[1] if isinstance(expr[1], str) else ""
+        if expr[0] == "fstr" and expr[1]:
+            expr = expr[1][0]
+        elif expr[0] == "binop" and expr[1] in ("+", "%"):
+            expr = expr[2]
+        else:
+            return ""

@@ -1,0 +1,98 @@
+"""Reports output that goes to the terminal's streams from service code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from obs_lint.checks import Check
+from obs_lint.checks.run import Anchor, RuleRun
+from obs_lint.config.model import Config
+from obs_lint.diagnostic import Diagnostic
+from obs_lint.facts.model import CallSite, FileFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `printed-output` may be told."""
+
+    functions: tuple[str, ...] = ()
+    """Dotted names of the functions that print."""
+    command_line_modules: tuple[str, ...] = ()
+    """A file that imports one of these is a command-line program, which may print."""
+
+
+_STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+
+
+def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
+    """Files with such a call on a line of code; doctests and comments are left out."""
+    modules = "|".join(map(re.escape, options.command_line_modules)) or "(?!)"
+    program = rf"\A(?![\s\S]*^(?:if[ \t]+__name__\b|(?:from|import)[ \t]+(?:{modules})\b))[\s\S]*?"
+    found: list[Anchor] = []
+    for last in sorted({name.rpartition(".")[2] for name in options.functions}):
+        homes = sorted({name.rpartition(".")[0] for name in options.functions if name.rpartition(".")[2] == last})
+        word = re.escape(last)
+        if "builtins" in homes:
+            call = rf"^(?![ \t]*(?:>>>|\.\.\.|#))[^#\n]*(?<![\w.]){word}[ \t]*\(|=[ \t]*(?:builtins\.)?{word}[ \t]*$"
+            found.append(Anchor((last.encode(),), f"{program}(?:{call})".encode()))
+            found.append(Anchor((), rf"import[^\n]*(?<!\w){word}[ \t]+as\b".encode(), ("builtins",)))
+            homes.remove("builtins")
+        roots = tuple(sorted({home.partition(".")[0] for home in homes}))
+        if roots:
+            call = rf"(?<!\w){word}[ \t]*\(|import[^\n]*(?<!\w){word}[ \t]+as\b|(?<!\w){word}[ \t]*$"
+            found.append(Anchor((), f"{program}(?:{call})".encode(), roots))
+    return tuple(found)
+
+
+def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
+    """One diagnostic a call."""
+    functions = frozenset(run.options.functions)
+    command_line = frozenset(run.options.command_line_modules)
+    last_names = {name.rpartition(".")[2] for name in functions}
+    for file in run.anchored:
+        if run.is_surface(file) or run.is_wiring(file) or _imports(run, file.path, command_line):
+            continue
+        facts = run.project.facts(file.path)
+        if facts is None or facts.main_guard:
+            continue
+        aliased = _aliases(facts, last_names)
+        for call in facts.calls:
+            func = call.expr[1]
+            name = func[1] if func[0] == "name" else func[2] if func[0] == "attr" else ""
+            if name not in last_names and name not in aliased:
+                continue
+            for origin in run.project.resolve(file.path, call.scope, func):
+                if origin.kind == "external" and origin.name in functions and not _elsewhere(run, file.path, call):
+                    shown = origin.name.removeprefix("builtins.")
+                    yield run.report(file, func[-1], target=origin.name, scope=call.scope, name=shown)
+                    break
+
+
+def _imports(run: RuleRun[Options], path: str, modules: frozenset[str]) -> bool:
+    return any(not i.level and i.module.partition(".")[0] in modules for i in run.project.imports(path))
+
+
+def _aliases(facts: FileFacts, names: set[str]) -> frozenset[str]:
+    """Other names that the file gives to one of the functions."""
+    found = {alias.asname for i in facts.imports for alias in i.names if alias.asname and alias.name in names}
+    for scope in facts.scopes:
+        for name, bindings in scope.bindings.items():
+            for binding in bindings:
+                value = binding.value
+                if value and value[0] in ("name", "attr") and value[1 if value[0] == "name" else 2] in names:
+                    found.add(name)
+    return frozenset(found)
+
+
+def _elsewhere(run: RuleRun[Options], path: str, call: CallSite) -> bool:
+    """True for `print(…, file=f)` where `f` is none of the terminal's streams."""
+    for key, value, _ in call.expr[3]:
+        if key in ("file", "stream"):
+            names = [origin.name for origin in run.project.resolve(path, call.scope, value)]
+            return not any(name in _STREAMS for name in names) and value[:2] != ("const", None)
+    return False
+
+
+CHECK = Check("printed-output", Options, run, anchors)

@@ -1,0 +1,180 @@
+"""Reports modules that are named like telemetry and do telemetry, outside the surface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from obs_lint.checks import Check
+from obs_lint.checks.banned import Banned, BannedModules
+from obs_lint.checks.configuration_call import Options as ConfigurationOptions
+from obs_lint.checks.configuration_call import configured
+from obs_lint.checks.evidence import Bodies, declares_only, endpoint
+from obs_lint.checks.expressions import nested
+from obs_lint.checks.run import RuleRun
+from obs_lint.diagnostic import Diagnostic, Position, TrailStep
+from obs_lint.discovery import ProjectFile
+from obs_lint.events.emitters import Emitters
+from obs_lint.facts.model import FileFacts, Pos
+from obs_lint.patterns import is_path_glob, names_match, path_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Options(BannedModules):
+    """What `telemetry-module` may be told."""
+
+    segments: tuple[str, ...] = ()
+    """Names of modules and packages, whole segments, that speak of telemetry; leading underscores do not count."""
+    banned_modules: tuple[str, ...] = ()
+    """Dotted patterns or path globs of modules that are reported for their name alone."""
+    clients: tuple[str, ...] = ()
+    """Clients of product analytics: importing one is evidence, as a telemetry library is."""
+    silent: tuple[str, ...] = ()
+    """Dotted names whose import is no evidence: constants and conventions."""
+    emitters: tuple[str, ...] = ()
+    """Names of functions that are emitters, `*` for any letters: defining one is evidence."""
+    instruments: tuple[str, ...] = ()
+    """Names of functions that are metric or span helpers: defining one is evidence."""
+    functions: tuple[str, ...] = ()
+    """Functions that configure telemetry."""
+    methods: tuple[str, ...] = ()
+    """Methods that do."""
+    classes: tuple[str, ...] = ()
+    """Classes that telemetry is made of: deriving one is evidence."""
+    harmless: tuple[str, ...] = ()
+    """Classes whose use is none."""
+
+
+_CLIENT, _DEFINITION, _LIBRARY, _CONFIGURATION, _ENDPOINT = range(5)
+"""Kinds of evidence, the plainest first."""
+
+
+class _Sign(NamedTuple):
+    """One piece of evidence."""
+
+    kind: int
+    pos: Pos
+    what: str
+
+
+def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
+    """One diagnostic a module, at what shows most plainly that it does telemetry."""
+    options = run.options
+    segments = frozenset(options.segments)
+    libraries: Banned | None = None
+    for file in run.files:
+        forbidden = _forbidden(options, file) if options.banned_modules else ""
+        named = next((s for s in file.symbol.split(".") if s.strip("_") in segments), "")
+        if not (named or forbidden) or run.is_surface(file) or run.is_wiring(file):
+            continue
+        if forbidden:
+            yield _report(run, file, (1, 1, 1, 1), forbidden, "is banned by its name", ())
+            continue
+        if libraries is None:
+            own = run.project.discovery.files
+            libraries = Banned.of(run.config, (*options.modules, *options.clients), options.library_modules, own)
+        signs = sorted(_signs(run, libraries, file))
+        if signs:
+            steps = tuple(_step(run, file, sign.pos, sign.what) for sign in signs[1:5])
+            yield _report(run, file, signs[0].pos, named, signs[0].what, steps)
+
+
+def _forbidden(options: Options, file: ProjectFile) -> str:
+    for pattern in options.banned_modules:
+        if (
+            path_matches(pattern, file.path)
+            if is_path_glob(pattern)
+            else names_match(pattern, (*file.names, file.symbol))
+        ):
+            return pattern
+    return ""
+
+
+def _signs(run: RuleRun[Options], libraries: Banned, file: ProjectFile) -> Iterator[_Sign]:
+    """What the module does."""
+    project, options = run.project, run.options
+    imported: list[_Sign] = []
+    for statement in project.imports(file.path):
+        if statement.level or statement.module.partition(".")[0] not in libraries.roots:
+            continue
+        name = statement.module
+        full = (name,) if statement.names is None else tuple(f"{name}.{n}" for n, _ in statement.names)
+        for each in full:
+            module = libraries.module_of(each)
+            if module and module != "logging" and not any(names_match(s, (each,)) for s in options.silent):
+                kind = _CLIENT if module in options.clients else _LIBRARY
+                imported.append(_Sign(kind, statement.pos, f"imports `{module}`"))
+                break
+    facts = project.facts(file.path)
+    if facts is None:
+        yield from imported
+        return
+    allowed = run.config.type_checking_imports == "allow"
+    yield from (sign for sign in imported if not (allowed and _type_only(facts, sign.pos)))
+    configuration = ConfigurationOptions(options.functions, options.methods, options.classes, options.harmless)
+    for found in configured(project, configuration, run.config, file, facts):
+        what = f"calls `{found.name}`" if found.how == "called" else f"derives `{found.shown}` from `{found.name}`"
+        yield _Sign(_CONFIGURATION, found.pos, what)
+    endpoints = list(_endpoints(facts))
+    yield from endpoints
+    yield from _definitions(run, libraries, file, facts, sending=bool(endpoints))
+
+
+def _type_only(facts: FileFacts, pos: Pos) -> bool:
+    return any(i.type_only and i.pos[0] <= pos[0] <= i.pos[2] for i in facts.imports)
+
+
+def _definitions(
+    run: RuleRun[Options], libraries: Banned, file: ProjectFile, facts: FileFacts, *, sending: bool
+) -> Iterator[_Sign]:
+    """Emitters, metric and span helpers that the module defines; `sending`: it holds the address of a telemetry service."""
+    options = run.options
+    emitter = _matcher(options.emitters)
+    instrument = _matcher(options.instruments)
+    names = sorted({*libraries.modules, *run.options.clients})
+    bodies = Bodies(run.project, run.config, Emitters(run.project, run.config), file.path, facts, names)
+    for index, function in enumerate(facts.functions):
+        is_emitter = emitter.fullmatch(function.name)
+        if not is_emitter and not instrument.fullmatch(function.name):
+            continue
+        if declares_only(facts, index, run.project, file.path):
+            continue
+        found = [e for e in bodies.of_function(index) if e.kind != "surface"]
+        if found or (is_emitter and sending):
+            kind = "emitter" if is_emitter else "helper"
+            doing = f", which {found[0].what}" if found else ""
+            yield _Sign(_DEFINITION, function.name_pos, f"defines the {kind} `{function.name}`{doing}")
+
+
+def _matcher(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("_*(?:" + ("|".join(re.escape(n).replace(r"\*", r"\w*") for n in names) or "(?!)") + ")")
+
+
+def _endpoints(facts: FileFacts) -> Iterator[_Sign]:
+    """Addresses of telemetry services that the module holds as constants or hands to a call."""
+    values = [
+        b.value for scope in facts.scopes for found in scope.bindings.values() for b in found if b.value is not None
+    ]
+    values.extend(call.expr for call in facts.calls)
+    seen: set[str] = set()
+    for value in values:
+        for expr in nested(value):
+            if expr[0] == "const" and isinstance(expr[1], str) and expr[1] not in seen and endpoint(expr[1]):
+                seen.add(expr[1])
+                yield _Sign(_ENDPOINT, expr[-1], f"knows the address `{expr[1][:60]}`")
+
+
+def _step(run: RuleRun[Options], file: ProjectFile, pos: Pos, what: str) -> TrailStep:
+    _, before = run.project.cell_of(file.path, pos[0])
+    return TrailStep(file.path, Position(pos[0] - before, pos[1]), what)
+
+
+def _report(
+    run: RuleRun[Options], file: ProjectFile, pos: Pos, named: str, what: str, trail: tuple[TrailStep, ...]
+) -> Diagnostic:
+    return run.report(file, pos, target=file.symbol, trail=trail, module=file.symbol, named=named, evidence=what)
+
+
+CHECK = Check("telemetry-module", Options, run)

@@ -1,0 +1,1 @@
+"""What of a project needs code to be known: the emitters, the loggers, the emissions."""

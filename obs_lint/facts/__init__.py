@@ -1,0 +1,1 @@
+"""What one file says: found without parsing, and from its syntax tree."""

@@ -1,0 +1,259 @@
+"""The lexical tier of one file: its import statements and which anchors it matches, without a parser."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from obs_lint.facts.imports import RawImport, find_imports
+from obs_lint.facts.model import FACTS_VERSION, Anchor
+
+RUNTIME, UNKNOWN = "runtime", "unknown"
+
+
+class Profile(NamedTuple):
+    """What a scan looks for. Part of the key of its cache."""
+
+    roots: tuple[str, ...]
+    """First segments of the banned modules."""
+    every_import: bool
+    """False: only imports of `roots` are recorded."""
+    judge_use: bool
+    """Whether to tell imports that are used at run time from those that may serve annotations only."""
+    anchors: tuple[Anchor, ...]
+    version: int = FACTS_VERSION
+
+
+class Scan(NamedTuple):
+    """What the lexical tier knows of a file; plain values, to be stored and sent."""
+
+    imports: tuple[RawImport, ...]
+    banned: tuple[tuple[int, str, str], ...]
+    """Index into `imports`, `runtime` or `unknown` use, and the qualname of the enclosing function or class."""
+    anchors: int
+    """Bit i: the profile's anchor i matches."""
+    cells: tuple[tuple[int, int], ...]
+    """Of a notebook: (first line in the joined code, cell number)."""
+    problem: tuple[str, int, int, int] | None
+    """Why the file could not be read as Python: message, line, column, cell or 0."""
+    leaks: tuple[str, ...] = ()
+    """Names that may be bound, by assignment and without a call, to what a banned import bound. May hold too many."""
+
+
+class Scanner:
+    """Scans file after file by one profile."""
+
+    __slots__ = ("_anchors", "_judge", "_roots", "_roots_bytes", "_words", "profile")
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._roots = frozenset(profile.roots)
+        self._roots_bytes = None if profile.every_import else frozenset(r.encode() for r in profile.roots)
+        words = dict.fromkeys(word for anchor in profile.anchors for word in anchor.words)
+        self._words = tuple(words)
+        index = {word: 1 << i for i, word in enumerate(self._words)}
+        self._anchors = tuple(
+            (
+                1 << number,
+                sum(index[word] for word in dict.fromkeys(anchor.words)),
+                frozenset(anchor.modules),
+                re.compile(anchor.pattern, re.MULTILINE) if anchor.pattern else None,
+            )
+            for number, anchor in enumerate(profile.anchors)
+        )
+
+    def scan(self, path: str, raw: bytes) -> Scan:
+        """Scan the bytes of one file."""
+        if not raw:
+            return _EMPTY
+        data, cells, problem = _text(path, raw)
+        if problem is not None:
+            return Scan((), (), 0, (), problem) if self._interesting(raw) else _EMPTY
+        present = 0
+        bit = 1
+        for word in self._words:
+            if word in data:
+                present |= bit
+            bit <<= 1
+        roots = self._roots_bytes
+        imports: list[RawImport]
+        if roots is None:
+            imports = find_imports(data)
+        elif any(root in data for root in roots) or not data.isascii():
+            imports = find_imports(data, roots)
+        else:
+            imports = []
+        known = self._roots
+        banned: list[tuple[int, str, str]] = []
+        for number, statement in enumerate(imports):
+            module = statement[0]
+            dot = module.find(".")
+            if (module if dot < 0 else module[:dot]) in known:
+                use = self._use(data, statement) if self.profile.judge_use else RUNTIME
+                banned.append((number, use, _enclosing(data, statement) if statement[6] else ""))
+        anchors = 0
+        if present or imports:
+            modules: frozenset[str] | None = None
+            for number, needs, names, pattern in self._anchors:
+                if needs & ~present:
+                    continue
+                if names:
+                    if modules is None:
+                        modules = _prefixes(imports)
+                    if names.isdisjoint(modules):
+                        continue
+                if pattern is not None and pattern.search(data) is None:
+                    continue
+                anchors |= number
+        if (banned or anchors) and (not data.isascii() or b"\0" in data):
+            problem = _undecodable(path, raw)
+            if problem is not None:
+                return Scan((), (), 0, (), problem)
+        leaks = _leaks(data, [imports[number] for number, _, _ in banned]) if banned and roots is None else ()
+        return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks)
+
+    def _interesting(self, raw: bytes) -> bool:
+        return any(root.encode() in raw for root in self._roots) or any(word in raw for word in self._words)
+
+    def _use(self, data: bytes, statement: RawImport) -> str:
+        """Tell whether a name that the statement binds is called: then it is needed at run time."""
+        for name in _bound(statement):
+            if name == b"*" or _called(name).search(data) is not None:
+                return RUNTIME
+        return UNKNOWN
+
+
+_EMPTY = Scan((), (), 0, (), None)
+
+
+def _bound(statement: RawImport) -> list[bytes]:
+    """Names that a statement binds; `*` for a star."""
+    module, names, *_ = statement
+    if names is None:
+        return [module.partition(".")[0].encode()]
+    if names[:1] == b"\0":
+        return [names[1:]]
+    return [pieces[-1] for part in names.split(b",") if (pieces := part.split())]
+
+
+@lru_cache(maxsize=1024)
+def _uncalled(name: bytes) -> re.Pattern[bytes]:
+    """Match the name with the attributes read from it where no call follows and the expression may end."""
+    return re.compile(re.escape(name) + rb"(?:\.\w+)*[ \t)\],}]*(?:$|[#;,:]|if\b|or\b|and\b|else\b)", re.MULTILINE)
+
+
+_TARGETS = re.compile(rb"[ \t]*([\w \t,=.()\[\]*]*?)[ \t]*(?::[^=\n]*)?=(?!=)")
+
+
+def _leaks(data: bytes, statements: list[RawImport]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for name in {name for statement in statements for name in _bound(statement) if name != b"*"}:
+        for match in _uncalled(name).finditer(data):
+            start = match.start()
+            line = data.rfind(b"\n", 0, start) + 1
+            if b"=" in data[line:start] and (targets := _TARGETS.match(data, line, start)):
+                for part in re.findall(rb"\w+", targets[1]):
+                    found[part.decode("utf-8", "replace")] = None
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _called(name: bytes) -> re.Pattern[bytes]:
+    """Match `x = name.attr(` at the start of a line: no quote, no comment before it."""
+    return re.compile(rb"^[ \t]*(?:\w+[ \t]*=[ \t]*)?" + re.escape(name) + rb"(?:\.\w+)*\(", re.MULTILINE)
+
+
+def _prefixes(imports: list[RawImport]) -> frozenset[str]:
+    """Every absolute module that is imported, with all that it lies in: `a.b` gives `a` and `a.b`."""
+    found: set[str] = set()
+    for statement in imports:
+        module = statement[0]
+        names = statement[1]
+        if module[:1] == ".":
+            continue
+        if module not in found:
+            found.add(module)
+            while (dot := module.rfind(".")) > 0:
+                module = module[:dot]
+                found.add(module)
+        if names is not None and names[:1] != b"\0":
+            for part in names.split(b","):
+                pieces = part.split()
+                if pieces:
+                    found.add(f"{statement[0]}.{pieces[0].decode('utf-8', 'replace')}")
+    return frozenset(found)
+
+
+def _text(path: str, raw: bytes) -> tuple[bytes, tuple[tuple[int, int], ...], tuple[str, int, int, int] | None]:
+    """Return the source as UTF-8 with `\\n`; the bytes themselves wherever they are that already."""
+    if not path.endswith(".ipynb"):
+        second = raw.find(b"\n", raw.find(b"\n") + 1)
+        head = raw[: second if second >= 0 else None]
+        if b"coding" not in head and b"\r" not in raw and raw[:3] != b"\xef\xbb\xbf":
+            return raw, (), None
+    from obs_lint.source import SourceError, decode
+
+    try:
+        source = decode(path, raw)
+    except SourceError as error:
+        return b"", (), (error.message, error.line, error.column, error.cell or 0)
+    return source.text, source.cells, None
+
+
+def _undecodable(path: str, raw: bytes) -> tuple[str, int, int, int] | None:
+    from obs_lint.source import SourceError, decode
+
+    try:
+        decode(path, raw)
+    except SourceError as error:
+        return (error.message, error.line, error.column, error.cell or 0)
+    return None
+
+
+_DEFINITION = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
+
+
+def _enclosing(data: bytes, statement: RawImport) -> str:
+    """Find the functions and classes that an indented statement stands in, by indentation."""
+    lines = data.split(b"\n", statement[4])[: statement[4]]
+    current = lines[-1]
+    depth = len(current) - len(current.lstrip(b" \t"))
+    names: list[str] = []
+    for line in reversed(lines[:-1]):
+        text = line.lstrip(b" \t")
+        indent = len(line) - len(text)
+        if text and indent < depth and text[:1] not in b"#)]}":
+            depth = indent
+            match = _DEFINITION.match(line)
+            if match:
+                names.append(match[1].decode("utf-8", "replace"))
+            if depth == 0:
+                break
+    return ".".join(reversed(names))
+
+
+def read(absolute: str) -> bytes:
+    """Read a file whole. Raises OSError."""
+    import os
+
+    descriptor = os.open(absolute, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, size + 1)
+        if len(data) <= size and len(data) < _ONE_READ:
+            return data
+        parts = [data]
+        while part := os.read(descriptor, 1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+_ONE_READ = 1 << 30
+
+
+def encode(scan: Scan) -> tuple[Any, ...]:
+    """A plain tuple, for marshal."""
+    return tuple(scan)

@@ -1,0 +1,292 @@
+"""All facts of a run: scanned, extracted or remembered, each file once, fetched when somebody asks."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from obs_lint.discovery import ProjectFile
+from obs_lint.facts.cache import Cache, key_of
+from obs_lint.facts.imports import RawImport, to_import
+from obs_lint.facts.model import FACTS_VERSION, FileFacts, LexicalImport
+from obs_lint.facts.pool import Pool, facts_of
+from obs_lint.facts.scan import Profile, Scan, Scanner, read
+
+_RACY_NS = 50_000_000
+"""A file changed so shortly before it was cached may have changed again within the clock's tick."""
+
+Problem = tuple[str, int, int, int]
+"""Message, line, column, cell or 0."""
+
+
+class Banned(NamedTuple):
+    """An import of a banned root, as the lexical tier sees it."""
+
+    statement: LexicalImport
+    use: str
+    """`runtime`: surely needed at run time; `unknown`: only FileFacts can tell."""
+    within: str
+    """Qualname of the enclosing function or class."""
+
+
+class FactsStore:
+    """Implements `obs_lint.project.FactsSource`."""
+
+    def __init__(
+        self,
+        files: Sequence[ProjectFile],
+        pool: Pool,
+        cache: Cache,
+        overlay: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """`overlay`: contents that stand for those on disk (an editor's buffer, stdin), by path."""
+        self._files = {file.path: file for file in files}
+        self._pool = pool
+        self._cache = cache
+        self._overlay = overlay or {}
+        self._scans: dict[str, Scan] = {}
+        self._imports: dict[str, tuple[LexicalImport, ...]] = {}
+        self._digests: dict[str, bytes] = {}
+        self._facts: dict[str, FileFacts | None] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._remembered: dict[bytes, bytes] | None = None
+        self._learned = False
+        self.problems: dict[str, Problem] = {}
+        """Files that could not be read or parsed where somebody had to understand them."""
+        self.unreadable: dict[str, str] = {}
+        """Files that could not be opened: path → reason."""
+
+    # -- the lexical tier
+    def scan(self, profile: Profile) -> None:
+        """Scan every file, or remember what an earlier run found."""
+        name = f"scan-{key_of(profile)}"
+        cached = self._cache.load(name)
+        known: Mapping[str, tuple[int, int, bytes, tuple[object, ...]]] = {}
+        trusted = 0
+        if isinstance(cached, tuple) and len(cached) == 2:
+            trusted, known = cached
+        started = time.time_ns()
+        todo: list[ProjectFile] = []
+        scans, digests = self._scans, self._digests
+        entries: dict[str, tuple[int, int, bytes, tuple[object, ...]]] = {}
+        overlay = self._overlay
+        for path, file in self._files.items():
+            entry = known.get(path)
+            if (
+                entry is not None
+                and entry[0] == file.size
+                and entry[1] == file.mtime_ns
+                and file.mtime_ns < trusted - _RACY_NS
+                and path not in overlay
+            ):
+                scans[path] = Scan(*entry[3])  # type: ignore[arg-type]  # plain values, checked by digest
+                digests[path] = entry[2]
+                entries[path] = entry
+            else:
+                todo.append(file)
+        disk = [file for file in todo if file.path not in overlay]
+        results = self._pool.map(
+            "scan",
+            (self._cache.enabled, tuple([*profile[:3], tuple(tuple(a) for a in profile.anchors), profile.version])),
+            [(file.path, file.absolute) for file in disk],
+            [file.size for file in disk],
+        )
+        for file, (digest, raw) in zip(disk, results, strict=True):
+            if isinstance(raw, str):
+                self.unreadable[file.path] = raw
+                scans[file.path] = Scan((), (), 0, (), None)
+                continue
+            scans[file.path] = Scan(*raw)
+            digests[file.path] = digest
+            entries[file.path] = (file.size, file.mtime_ns, digest, raw)
+        if overlay:
+            scanner = Scanner(profile)
+            for path, data in overlay.items():
+                if path in self._files:
+                    scans[path] = scanner.scan(path, data)
+                    digests[path] = blake2b(data, digest_size=16).digest()
+        if self._cache.enabled and not overlay and (disk or len(entries) != len(known)):
+            self._cache.save(name, (started, entries))
+            self._cache.keep_newest("scan-", 6)
+
+    def anchored(self, bit: int) -> frozenset[str]:
+        """Paths of the files that match any of the anchors in the mask."""
+        return frozenset(path for path, scan in self._scans.items() if scan.anchors & bit)
+
+    def banned(self) -> Iterable[tuple[str, tuple[Banned, ...]]]:
+        """Yield the files that import one of the profile's roots, with those imports."""
+        for path, scan in self._scans.items():
+            if scan.banned:
+                yield path, tuple(Banned(to_import(scan.imports[i]), use, within) for i, use, within in scan.banned)
+
+    def raw_imports(self) -> Iterable[tuple[str, tuple[RawImport, ...]]]:
+        """Yield the imports of every file as they are stored: cheaper than `imports` where only modules are looked at."""
+        for path, scan in self._scans.items():
+            yield path, scan.imports
+
+    def leaks(self, path: str) -> tuple[str, ...]:
+        """Names that the file may bind by assignment to something that a banned import bound."""
+        scan = self._scans.get(path)
+        return scan.leaks if scan else ()
+
+    def mentions(self, path: str, pattern: bytes) -> bool:
+        """True where the bytes pattern is found in the file (re.MULTILINE)."""
+        data = self.raw(path)
+        return data is not None and re.search(pattern, data, re.MULTILINE) is not None
+
+    def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield absolute imports whose first segment is one of `roots`."""
+        for path, scan in self._scans.items():
+            for raw in scan.imports:
+                if raw[0].partition(".")[0] in roots:
+                    yield path, to_import(raw)
+
+    def imports_naming(self, names: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield `from` imports that import one of the names, or a star."""
+        words = b"|".join(re.escape(name.encode("utf-8", "replace")) for name in sorted(names))
+        search = re.compile(rb"(?<!\w)(?:" + words + rb")(?!\w)|\*" if names else rb"\*").search
+        for path, scan in self._scans.items():
+            for raw in scan.imports:
+                bound = raw[1]
+                if bound is not None and bound[:1] != b"\0" and search(bound):
+                    statement = to_import(raw)
+                    if any(name in names or name == "*" for name, _ in statement.names or ()):
+                        yield path, statement
+
+    def renaming_imports(self) -> Iterable[tuple[str, str]]:
+        """Yield (name, bound as) of every renaming `from` import of the project."""
+        for scan in self._scans.values():
+            for raw in scan.imports:
+                bound = raw[1]
+                if bound is not None and b"as" in bound and bound[:1] != b"\0":
+                    for name, asname in to_import(raw).names or ():
+                        if name != asname:
+                            yield name, asname
+
+    def lexical_problems(self) -> Iterable[tuple[str, Problem]]:
+        """Yield the files that could not be read as text though something in them is looked for."""
+        for path, scan in self._scans.items():
+            if scan.problem is not None:
+                yield path, scan.problem
+
+    # -- FactsSource
+    def imports(self, path: str) -> tuple[LexicalImport, ...]:
+        """Return the lexical imports of a file."""
+        found = self._imports.get(path)
+        if found is None:
+            scan = self._scans.get(path)
+            found = self._imports[path] = tuple(map(to_import, scan.imports)) if scan else ()
+        return found
+
+    def cells(self, path: str) -> tuple[tuple[int, int], ...]:
+        """Return the cell table of a notebook."""
+        scan = self._scans.get(path)
+        return scan.cells if scan else ()
+
+    def facts(self, path: str) -> FileFacts | None:
+        """Return a file's facts; None where it can't be parsed, which `problems` then says."""
+        if path in self._facts:
+            return self._facts[path]
+        from obs_lint.facts.extract import decode_facts
+
+        blob = self._blobs.pop(path, None) or self._recall(path)
+        facts: FileFacts | None = None
+        if blob is None:
+            blob = self._extract(path)
+        if blob:
+            facts = decode_facts(blob)
+        self._facts[path] = facts
+        return facts
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Extract the facts of several files at once, on every core."""
+        wanted: list[ProjectFile] = []
+        for path in sorted(paths):
+            if path in self._facts or path in self._blobs or path not in self._files:
+                continue
+            blob = self._recall(path)
+            if blob is not None:
+                self._blobs[path] = blob
+            elif path not in self._overlay and path not in self.unreadable:
+                wanted.append(self._files[path])
+        if not wanted:
+            return
+        results = self._pool.map(
+            "facts", None, [(file.path, file.absolute) for file in wanted], [file.size for file in wanted]
+        )
+        for file, (blob, problem) in zip(wanted, results, strict=True):
+            self._keep(file.path, blob, problem)
+
+    def _recall(self, path: str) -> bytes | None:
+        if not self._cache.enabled:
+            return None
+        if self._remembered is None:
+            stored = self._cache.load("facts")
+            self._remembered = stored[1] if isinstance(stored, tuple) and stored[0] == FACTS_VERSION else {}
+        digest = self._digests.get(path)
+        return self._remembered.get(digest + _suffix(path)) if digest else None
+
+    def _extract(self, path: str) -> bytes:
+        if path in self._overlay:
+            from obs_lint.facts.extract import encode, extract
+            from obs_lint.source import SourceError, decode
+
+            try:
+                return encode(extract(decode(path, self._overlay[path])))
+            except SourceError as error:
+                self.problems[path] = (error.message, error.line, error.column, error.cell or 0)
+                return b""
+        if path not in self._files or path in self.unreadable:
+            return b""
+        blob, problem = facts_of(path, self._files[path].absolute)
+        self._keep(path, blob, problem)
+        return self._blobs.pop(path, b"")
+
+    def _keep(self, path: str, blob: bytes, problem: Problem | None) -> None:
+        if problem is not None:
+            self.problems[path] = problem
+            self._facts[path] = None
+            return
+        self._blobs[path] = blob
+        digest = self._digests.get(path)
+        if self._remembered is not None and digest:
+            self._remembered[digest + _suffix(path)] = blob
+            self._learned = True
+
+    # -- for suppressions, excerpts and fixes
+    def raw(self, path: str) -> bytes | None:
+        """Bytes of a file, None where it can't be read."""
+        if path in self._overlay:
+            return self._overlay[path]
+        file = self._files.get(path)
+        try:
+            return read(file.absolute) if file else None
+        except OSError:
+            return None
+
+    def text(self, path: str) -> bytes:
+        """UTF-8 text of a file as the scan saw it; empty where it can't be read."""
+        from obs_lint.source import SourceError, decode
+
+        data = self.raw(path)
+        try:
+            return decode(path, data).text if data is not None else b""
+        except SourceError:
+            return b""
+
+    def finish(self) -> None:
+        """Save what was learned."""
+        if self._learned and self._remembered is not None:
+            current = {digest + _suffix(path) for path, digest in self._digests.items()}
+            kept = self._remembered
+            if len(kept) > 2 * len(current) + 100:
+                kept = {key: blob for key, blob in kept.items() if key in current}
+            self._cache.save("facts", (FACTS_VERSION, kept))
+            self._learned = False
+
+
+def _suffix(path: str) -> bytes:
+    return path[path.rfind(".") :].encode("utf-8", "surrogatepass")

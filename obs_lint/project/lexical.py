@@ -1,0 +1,70 @@
+"""Questions about the whole project that the lexical tier answers, without FileFacts of any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from obs_lint.facts.model import FileFacts, LexicalImport
+from obs_lint.facts.store import Banned
+
+
+class FactsSource(Protocol):
+    """Where the Project gets facts from: the store of a run, or a dict in tests."""
+
+    def imports(self, path: str) -> tuple[LexicalImport, ...]:
+        """Return the lexical imports of a file."""
+
+    def facts(self, path: str) -> FileFacts | None:
+        """Return a file's facts, None where it can't be parsed (which the source records as a failure)."""
+
+    def cells(self, path: str) -> Sequence[tuple[int, int]]:
+        """Return, for a notebook, (1-based first line in joined code, cell number) of each code cell; () for others."""
+
+    def banned(self) -> Iterable[tuple[str, tuple[Banned, ...]]]:
+        """Yield the files that import one of the banned roots, with those imports."""
+
+    def leaks(self, path: str) -> tuple[str, ...]:
+        """Names that the file may bind by assignment to something that a banned import bound."""
+
+    def mentions(self, path: str, pattern: bytes) -> bool:
+        """True where the bytes pattern is found in the file (re.MULTILINE)."""
+
+    def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield absolute imports whose first segment is one of `roots`."""
+
+    def imports_naming(self, names: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield `from` imports that import one of the names, or a star."""
+
+    def renaming_imports(self) -> Iterable[tuple[str, str]]:
+        """Yield (name, bound as) of every renaming `from` import of the project."""
+
+
+class LexicalQueries:
+    """The part of a Project that needs no parser."""
+
+    source: FactsSource
+
+    def banned_imports(self) -> Iterable[tuple[str, tuple[Banned, ...]]]:
+        """Yield (path, imports of banned roots) of each file that has any."""
+        return self.source.banned()
+
+    def leaks(self, path: str) -> tuple[str, ...]:
+        """Names that the file may bind by assignment, not by a call, to what a banned import bound. May hold too many."""
+        return self.source.leaks(path)
+
+    def mentions(self, path: str, pattern: bytes) -> bool:
+        """True where the bytes pattern is found in the file (re.MULTILINE)."""
+        return self.source.mentions(path, pattern)
+
+    def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield (path, import) of the absolute imports whose first segment is one of `roots`."""
+        return self.source.imports_of(roots)
+
+    def imports_naming(self, names: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield (path, import) of the `from` imports, of any module, that import one of the names or a star."""
+        return self.source.imports_naming(names)
+
+    def renaming_imports(self) -> Iterable[tuple[str, str]]:
+        """Yield (name, bound as) of every `from … import name as bound` of the project."""
+        return self.source.renaming_imports()

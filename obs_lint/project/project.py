@@ -1,0 +1,261 @@
+"""The Project: every file's facts behind one resolver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from obs_lint.config.model import Config
+from obs_lint.diagnostic import Position, TrailStep
+from obs_lint.discovery import Discovery, ProjectFile
+from obs_lint.facts.model import Expr, FileFacts, LexicalImport
+from obs_lint.patterns import is_path_glob, names_match, path_matches
+from obs_lint.project.lexical import FactsSource, LexicalQueries
+from obs_lint.project.modules import Modules
+from obs_lint.project.origin import Origin
+from obs_lint.project.resolve import Resolver
+from obs_lint.project.thing import UNTOLD_KINDS, Step, Thing, Things
+from obs_lint.project.values import Value, Values
+
+_MAX_VALUES = 64
+_MAX_TRAIL = 32
+_PUBLIC = frozenset({"external", "module", "function", "class", "variable", "instance", "result", "member", "parameter"})
+
+
+class Project(LexicalQueries):
+    """Answers questions about names. Facts are fetched when a question needs them, and every answer is kept."""
+
+    def __init__(self, discovery: Discovery, source: FactsSource) -> None:
+        """`discovery` says which modules exist, `source` what is in them."""
+        self.discovery = discovery
+        self.source = source
+        self.modules = Modules(discovery, source.imports)
+        self.files: Mapping[str, ProjectFile] = self.modules.files
+        self._resolver = Resolver(self.modules, source.facts)
+        self._things: dict[Origin, Thing] = {}
+        self._surfaces: dict[tuple[str, ...], dict[str, bool]] = {}
+        self._wirings: dict[tuple[str, ...], dict[str, bool]] = {}
+
+    # -- files and modules
+
+    def facts(self, path: str) -> FileFacts | None:
+        """Facts of a file, None where it can't be parsed."""
+        view = self._resolver.view(path)
+        return None if view is None else view.facts
+
+    def imports(self, path: str) -> tuple[LexicalImport, ...]:
+        """Lexical imports of a file."""
+        return self.source.imports(path)
+
+    def find_module(self, name: str, importer: str) -> tuple[str, ...]:
+        """Paths of the first-party module `name` as `importer` would get it: own source root, project's root, others."""
+        return self.modules.find(name, importer)
+
+    def importers(self, path: str) -> tuple[str, ...]:
+        """Paths of the files that import the module, or something from it; sorted."""
+        return self.modules.importers(path)
+
+    def is_surface(self, file: ProjectFile, config: Config) -> bool:
+        """True for the surface's own modules."""
+        patterns = config.surface
+        if not patterns:
+            return False
+        known = self._surfaces.setdefault(patterns, {})
+        found = known.get(file.path)
+        if found is None:
+            found = known[file.path] = any(names_match(pattern, file.names) for pattern in patterns)
+        return found
+
+    def is_wiring(self, file: ProjectFile, config: Config) -> bool:
+        """True for the wiring's modules."""
+        patterns = config.wiring
+        if not patterns:
+            return False
+        known = self._wirings.setdefault(patterns, {})
+        found = known.get(file.path)
+        if found is None:
+            found = known[file.path] = any(
+                path_matches(pattern, file.path) if is_path_glob(pattern) else names_match(pattern, file.names)
+                for pattern in patterns
+            )
+        return found
+
+    def cell_of(self, path: str, line: int) -> tuple[int | None, int]:
+        """(cell, lines before it) of a line of a notebook; (None, 0) elsewhere."""
+        if not path.endswith(".ipynb"):
+            return None, 0
+        place: tuple[int | None, int] = (None, 0)
+        for first, cell in self.source.cells(path):
+            if first > line:
+                break
+            place = (cell, first - 1)
+        return place
+
+    def symbol(self, path: str, scope: int = -1) -> str:
+        """Dotted name of the module, or of the scope in it."""
+        file = self.files.get(path)
+        module = path if file is None else file.symbol
+        if scope <= 0:
+            return module
+        view = self._resolver.view(path)
+        qualname = "" if view is None or scope >= len(view.scopes) else view.scopes[scope].qualname
+        return f"{module}.{qualname}" if qualname else module
+
+    # -- names
+
+    def resolve(self, path: str, scope: int, expr: Expr) -> tuple[Origin, ...]:
+        """Everything that `expr`, evaluated in `scope`, may be; () where nothing is known.
+
+        Known alternatives come first in the order in which they are written; see Origin for what stands for the unknown ones.
+        """
+        view = self._resolver.view(path)
+        if view is None:
+            return ()
+        return self._origins(self._resolver.ask(view, scope, expr), path)
+
+    def resolve_annotation(self, path: str, scope: int, annotation: Expr) -> tuple[Origin, ...]:
+        """The objects that an annotation, written in `scope`, allows."""
+        view = self._resolver.view(path)
+        if view is None:
+            return ()
+        return self._origins(self._resolver.ask_annotation(view, scope, annotation), path)
+
+    def resolve_import(self, path: str, index: int, item: int) -> tuple[Origin, ...]:
+        """What one name of an import statement of the file imports: `a.b` for `import a.b`, nothing for a star.
+
+        `index` is into the file's `FileFacts.imports`, `item` into that statement's names.
+        """
+        view = self._resolver.view(path)
+        if view is None or view.facts.imports[index].names[item].name == "*":
+            return ()
+        return self._origins(self._resolver.ask_import(view, index, item), path)
+
+    def lookup(self, dotted: str, importer: str = "") -> tuple[Origin, ...]:
+        """What a dotted name of the configuration means: `packages.obs.emit`, `shop.bus.EventBus.dispatch`.
+
+        Without an importer every module that answers to the name counts.
+        """
+        return self._origins(self._resolver.ask_lookup(dotted, importer), importer)
+
+    def resolve_attribute(self, origin: Origin, attr: str) -> tuple[Origin, ...]:
+        """What `origin.attr` may be: through re-exports, inheritance, annotations, `__all__`, PEP 562."""
+        thing = self._things.get(origin)
+        if thing is None:
+            thing = Thing(origin.kind, origin.name, origin.path, origin.index, member=origin.member)
+        else:
+            thing = Thing(*thing[:8])
+        return self._origins(self._resolver.ask_attribute(thing, attr), "")
+
+    def public_names(self, path: str) -> tuple[str, ...]:
+        """Names that `from module import *` brings in, sorted: `__all__`, or what has no leading underscore.
+
+        Names that come in by star imports of first-party modules are among them.
+        """
+        return self._resolver.public_names(path)
+
+    def names(self, origin: Origin) -> tuple[str, ...]:
+        """Every dotted name that the origin answers to: its own, and that from each name of its first-party module."""
+        file = self.files.get(origin.path)
+        if file is None or not file.names or not origin.name.startswith(file.names[0]):
+            return (origin.name,)
+        rest = origin.name[len(file.names[0]) :]
+        return tuple(dict.fromkeys([*[name + rest for name in file.names], file.symbol + rest]))
+
+    def values(self, path: str, scope: int, expr: Expr) -> Values:
+        """Values that `expr` can have."""
+        view = self._resolver.view(path)
+        if view is None:
+            return Values(unknown=expr)
+        things = self._resolver.ask(view, scope, expr, exact=True)
+        known: dict[tuple[object, ...], Value] = {}
+        unknown: Expr | None = None
+        complete = bool(things)
+        for thing in things:
+            found = self._resolver.values_of(thing)
+            if found is None or len(known) + len(found) > _MAX_VALUES:
+                complete = False
+                if unknown is None:
+                    unknown = thing.at[2] if thing.kind in UNTOLD_KINDS and thing.at and thing.at[0] == path else expr
+                continue
+            for value in found:
+                known.setdefault((value.value.__class__, value.value, value.member), value)
+        return Values(tuple(known.values()), complete, None if complete else unknown or expr)
+
+    # -- from Things to Origins
+
+    def _origins(self, things: Things, path: str) -> tuple[Origin, ...]:
+        result: list[Origin] = []
+        for thing in things:
+            origin = self._origin(thing, path)
+            if origin is not None and origin not in result:
+                result.append(origin)
+        return tuple(result)
+
+    def _origin(self, thing: Thing, path: str) -> Origin | None:
+        kind, name = thing.kind, thing.name
+        if kind not in _PUBLIC:
+            if kind == "namespace":
+                kind = "module" if thing.index > 0 else "external"
+                thing = Thing(kind, name, trail=thing.trail, via=thing.via)
+            elif name and kind in ("const", "display", "alias", "typevar"):
+                kind = "variable"
+            else:
+                return None
+        index = thing.index if kind in ("function", "class", "instance") else -1
+        origin = Origin(
+            kind,
+            name,
+            thing.path if kind not in ("external", "result", "member") else "",
+            index,
+            () if thing.trail is None else self._trail(thing.trail, path),
+            () if thing.via is None else _names(thing),
+            thing.member if kind == "instance" else "",
+            thing.receiver.name if thing.receiver is not None and kind == "function" else "",
+        )
+        if thing.at is not None:
+            self._things[origin] = thing
+        return origin
+
+    def _trail(self, step: Step | None, path: str) -> tuple[TrailStep, ...]:
+        """Return the steps behind the file that asked, nearest first."""
+        steps: list[TrailStep] = []
+        last: tuple[str, int, int] | None = None
+        while step is not None and step.path == path:
+            step = step.rest
+        while step is not None:
+            place = (step.path, step.pos[0], step.pos[1])
+            if place != last:
+                if len(steps) == _MAX_TRAIL:
+                    while step.rest is not None:
+                        step = step.rest
+                    steps.pop()
+                line, column = step.pos[0], step.pos[1]
+                cell, first = self.cell_of(step.path, line)
+                steps.append(TrailStep(step.path, Position(line - first, column), _message(step), cell))
+                last = place
+            step = step.rest
+        return tuple(steps)
+
+
+def _message(step: Step) -> str:
+    name, source = step.name, step.source
+    if step.kind == "star":
+        return f"`from {source} import *` passes `{name}` on here"
+    if step.kind == "return":
+        return f"`{name}` returns it here"
+    if step.kind == "lazy":
+        return f"`__getattr__` gives `{name}` here"
+    if not source:
+        return f"`{name}` is set here"
+    if step.kind == "import":
+        plain = source == name or source.startswith(name + ".")
+        return f"`{source}` is re-exported here" if plain else f"`{source}` is renamed to `{name}` here"
+    return f"`{source}` is renamed to `{name}` here"
+
+
+def _names(thing: Thing) -> tuple[str, ...]:
+    names: list[str] = []
+    via = thing.via
+    while via is not None and len(names) < _MAX_TRAIL:
+        names.append(via.name)
+        via = via.rest
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,116 @@
+"""The shortest way to an answer: nothing has changed since the last run, so its Report still holds."""
+
+from __future__ import annotations
+
+import os
+import time
+from hashlib import blake2b
+from typing import Any
+
+from obs_lint.catalogue import Catalogue
+from obs_lint.config.model import Config
+from obs_lint.diagnostic import Applicability, Diagnostic, Edit, Fix, Position, Severity, Span, TrailStep
+from obs_lint.discovery import Discovery
+from obs_lint.facts.cache import Cache
+from obs_lint.report import Failure, Inactive, Inference, Report, Summary
+
+_RACY_NS = 50_000_000
+
+
+def key(config: Config, catalogue: Catalogue, discovery: Discovery, *question: Any) -> str:
+    """A digest over all that a Report depends on: configuration, rules, question, and each file's size and time."""
+    digest = blake2b(digest_size=16)
+    digest.update(repr(config).encode("utf-8", "surrogatepass"))
+    digest.update(repr(sorted(catalogue.rules.items())).encode("utf-8", "surrogatepass"))
+    digest.update(repr([sorted(part) if isinstance(part, frozenset) else part for part in question]).encode("utf-8", "surrogatepass"))
+    digest.update(os.getcwd().encode("utf-8", "surrogateescape"))
+    for name in ("pyproject.toml", "setup.cfg", "requirements.txt"):
+        try:
+            status = os.stat(os.path.join(str(config.root), name))
+            digest.update(f"{name}{status.st_size}{status.st_mtime_ns}".encode())
+        except OSError:
+            continue
+    digest.update(
+        "\n".join([f"{file.path}\0{file.size}\0{file.mtime_ns}" for file in discovery.files]).encode("utf-8", "surrogatepass")
+    )
+    return digest.hexdigest()
+
+
+def recall(cache: Cache, name: str, discovery: Discovery) -> Report | None:
+    """Return the Report kept under a key; None where there is none or a file changed too close to when it was made."""
+    stored = cache.load("run-" + name[:16])
+    if not isinstance(stored, tuple) or len(stored) != 3 or stored[0] != name:
+        return None
+    limit = stored[1] - _RACY_NS
+    if any(file.mtime_ns >= limit for file in discovery.files):
+        return None
+    return _report(stored[2])
+
+
+def keep(cache: Cache, name: str, report: Report, started_ns: int) -> None:
+    """Keep a Report whose run began at `started_ns` (`time.time_ns()`)."""
+    cache.save("run-" + name[:16], (name, min(started_ns, time.time_ns()), _plain(report)))
+    cache.keep_newest("run-", 12)
+
+
+def _span(span: Span) -> tuple[int, int, int, int]:
+    return (span.start.line, span.start.column, span.end.line, span.end.column)
+
+
+def _unspan(raw: tuple[int, int, int, int]) -> Span:
+    return Span(Position(raw[0], raw[1]), Position(raw[2], raw[3]))
+
+
+def _plain(report: Report) -> tuple[Any, ...]:
+    diagnostics = [
+        (
+            d.code, d.slug, d.severity.value, d.message, d.path, _span(d.span), d.symbol, d.target, d.help,
+            tuple((t.path, t.position.line, t.position.column, t.message) for t in d.trail),
+            None if d.fix is None else (
+                d.fix.title, d.fix.applicability.value, tuple((e.path, _span(e.span), e.text) for e in d.fix.edits)
+            ),
+            d.cell, d.lines, d.fingerprint,
+        )
+        for d in report.diagnostics
+    ]  # fmt: skip
+    failures = [(f.code, f.path, f.message, f.line, f.column, f.cell) for f in report.failures]
+    inactive = [(i.code, i.needs, i.finds) for i in report.inactive]
+    summary = report.summary
+    inference = report.inference
+    return (
+        diagnostics,
+        failures,
+        inactive,
+        report.warnings,
+        (summary.files, summary.suppressed, summary.baselined),
+        None
+        if inference is None
+        else (inference.surface, inference.reasons, inference.candidates, inference.logging, inference.configured_in),
+        dict(report.rules),
+        report.fail_on.value,
+    )
+
+
+def _report(raw: tuple[Any, ...]) -> Report:
+    diagnostics, failures, inactive, warnings, summary, inference, rules, fail_on = raw
+    return Report(
+        diagnostics=tuple(
+            Diagnostic(
+                code, slug, Severity(severity), message, path, _unspan(span), symbol, target, help,
+                tuple(TrailStep(p, Position(line, column), m) for p, line, column, m in trail),
+                None if fix is None else Fix(
+                    fix[0], Applicability(fix[1]), tuple(Edit(p, _unspan(s), text) for p, s, text in fix[2])
+                ),
+                cell, lines, fingerprint,
+            )
+            for code, slug, severity, message, path, span, symbol, target, help, trail, fix, cell, lines, fingerprint
+            in diagnostics
+        ),
+        failures=tuple(Failure(*failure) for failure in failures),
+        inactive=tuple(Inactive(*item) for item in inactive),
+        warnings=tuple(warnings),
+        summary=Summary(*summary),
+        inference=None if inference is None else Inference(*inference),
+        rules=rules,
+        fail_on=Severity(fail_on),
+    )  # fmt: skip

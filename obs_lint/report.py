@@ -1,0 +1,91 @@
+"""A Report is everything one run has to say; its exit code follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from obs_lint.diagnostic import Diagnostic, Severity
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on. Where several apply: 2, then 1, then 3."""
+
+    CLEAN = 0
+    FOUND = 1
+    ERROR = 2
+    INCONCLUSIVE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that kept a part of the run from being done; it always ends in exit code 2."""
+
+    code: str
+    """`OBS900` for a file that could not be read or parsed, `internal` for a check that crashed, `config`, `path`."""
+    path: str
+    message: str
+    line: int = 1
+    column: int = 1
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """A selected rule that could not run, and the configuration key that switches it on."""
+
+    code: str
+    needs: str
+    finds: str
+    """What it would find: the rule's summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts of one run."""
+
+    files: int = 0
+    suppressed: int = 0
+    baselined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What was concluded in a run without configuration."""
+
+    surface: str | None
+    """Dotted name of the module that looks like the surface, None where none is clear."""
+    reasons: tuple[str, ...] = ()
+    candidates: tuple[tuple[str, int], ...] = ()
+    """Module and the number of modules that import it, best first."""
+    logging: str = "central"
+    configured_in: tuple[str, ...] = ()
+    """`path:line` of every place that configures logging or tracing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of one run, ready for a reporter."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    """Sorted by `Diagnostic.sort_key`."""
+    failures: tuple[Failure, ...] = ()
+    inactive: tuple[Inactive, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """For stderr: things that changed nothing in the result, such as a cache that can't be written."""
+    summary: Summary = field(default_factory=Summary)
+    inference: Inference | None = None
+    """Set only where no configuration was found."""
+    rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Code → (why, url) of every rule that has a diagnostic; for the full format."""
+    fail_on: Severity = Severity.ERROR
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """2 where anything failed, 1 where a diagnostic is at or above `fail_on`, else 0."""
+        if self.failures:
+            return ExitCode.ERROR
+        if any(d.severity.at_least(self.fail_on) for d in self.diagnostics):
+            return ExitCode.FOUND
+        return ExitCode.CLEAN

@@ -1,0 +1,3 @@
+from shop.obs import trace
+
+print(trace)

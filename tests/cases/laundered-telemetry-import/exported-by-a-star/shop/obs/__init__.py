@@ -1,0 +1,2 @@
+from shop.obs.names import *
+from shop.obs.accident import trace

@@ -1,0 +1,3 @@
+from shop.obs.names import *
+
+print(Span, structlog)

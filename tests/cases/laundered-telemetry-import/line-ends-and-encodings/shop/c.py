@@ -1,0 +1,3 @@
+from shop.a import (
+    logging,  # error: OBS103@5
+)

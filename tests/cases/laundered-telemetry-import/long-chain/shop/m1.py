@@ -1,0 +1,1 @@
+from shop.m0 import logging as n1  # error: OBS103

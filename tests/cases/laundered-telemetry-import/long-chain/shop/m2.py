@@ -1,0 +1,1 @@
+from shop.m1 import n1 as n2  # error: OBS103

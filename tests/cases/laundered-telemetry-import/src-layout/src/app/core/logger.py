@@ -1,0 +1,4 @@
+import logging
+import logging.handlers
+
+logger = logging.getLogger("app")

@@ -1,0 +1,3 @@
+from a.one import *
+from a.two import *
+from a.three import *

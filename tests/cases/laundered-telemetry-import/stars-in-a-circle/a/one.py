@@ -1,0 +1,3 @@
+from a.three import *
+import logging
+_private = logging

@@ -1,0 +1,2 @@
+from a.two import *
+from a import *

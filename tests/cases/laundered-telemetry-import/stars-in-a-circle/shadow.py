@@ -1,0 +1,4 @@
+from a import *
+
+logging = None
+print(logging)

@@ -1,0 +1,3 @@
+from a import *  # error: OBS103
+
+logging.info("x")

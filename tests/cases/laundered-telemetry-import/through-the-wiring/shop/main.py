@@ -1,0 +1,3 @@
+from shop.obs import logging
+
+logging.basicConfig()

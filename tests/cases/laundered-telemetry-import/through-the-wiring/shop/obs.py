@@ -1,0 +1,6 @@
+import logging
+"""The surface."""
+
+
+def emit(event_name, payload=None, *, ctx=None, severity="info"):
+    """Send an event."""

@@ -1,0 +1,2 @@
+from shop.tools import structlog, nothing
+from shop.gone import logging

@@ -1,0 +1,1 @@
+SPAN = "span"

@@ -1,0 +1,3 @@
+from builtins import print as p
+
+p("x")  # error: OBS108

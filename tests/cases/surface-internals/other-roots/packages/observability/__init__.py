@@ -1,0 +1,5 @@
+"""The surface."""
+
+
+def emit(event_name, payload=None, *, ctx=None, severity="info"):
+    """Send an event."""

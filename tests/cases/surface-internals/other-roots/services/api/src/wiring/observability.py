@@ -1,0 +1,1 @@
+from packages.observability.sinks.otel import write

@@ -1,0 +1,5 @@
+from shop.use import Short as Base
+
+
+class Far(Base):  # error: OBS107
+    pass

@@ -1,0 +1,5 @@
+from shop.a import tell
+
+
+async def twice(name):
+    await tell(name)

@@ -1,0 +1,1 @@
+from shop.obs.emit import emit as emit

@@ -1,0 +1,52 @@
+"""Makes a Project of sources that are given as text."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from obs_lint.config.model import Config
+from obs_lint.discovery import discover
+from obs_lint.facts.extract import extract
+from obs_lint.facts.imports import find_imports, to_import
+from obs_lint.facts.model import FileFacts, LexicalImport
+from obs_lint.project import FactsSource, Project
+from obs_lint.source import SourceError, SourceFile, decode
+
+
+class Sources(FactsSource):
+    """A FactsSource over texts; counts which files were asked for."""
+
+    def __init__(self, texts: Mapping[str, str | bytes]) -> None:
+        self.texts = texts
+        self.asked: list[str] = []
+
+    def _source(self, path: str) -> SourceFile:
+        text = self.texts[path]
+        return decode(path, text.encode() if isinstance(text, str) else text)
+
+    def imports(self, path: str) -> tuple[LexicalImport, ...]:
+        return tuple(to_import(raw) for raw in find_imports(self._source(path).text))
+
+    def facts(self, path: str) -> FileFacts | None:
+        self.asked.append(path)
+        try:
+            return extract(self._source(path))
+        except SourceError:
+            return None
+
+    def cells(self, path: str) -> tuple[tuple[int, int], ...]:
+        return self._source(path).cells
+
+
+def project_of(texts: Mapping[str, str | bytes], **config: Any) -> Project:
+    """Return the Project of these files; `config` are fields of Config."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in texts.items():
+            target = Path(folder, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text.encode() if isinstance(text, str) else text)
+        discovery = discover(Config(root=Path(folder), **config))
+    return Project(discovery, Sources(texts))
