@@ -17,13 +17,15 @@ check:  ## ruff, mypy, import-linter, and obs-lint on itself
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/obs-lint check
-	$(BIN)/python -m obs_lint.catalogue.docs --check
+	$(BIN)/python -m obs_lint.catalogue --check
+	$(BIN)/python docs/generate_rules.py --check
 
 test:  ## the tests
 	$(BIN)/python -m pytest -q
 
-docs:  ## write docs/rules/ from rules/
-	$(BIN)/python -m obs_lint.catalogue.docs
+docs:  ## compile rules/ into obs_lint/rules.json, and write docs/rules/ and the JSON Schema of the options
+	$(BIN)/python -m obs_lint.catalogue
+	$(BIN)/python docs/generate_rules.py
 
 bench:  ## obs-lint beside ruff: make bench CHECKOUTS="../saleor ../sympy"
 	$(BIN)/python benchmarks/run.py $(CHECKOUTS)

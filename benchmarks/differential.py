@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comparison import RUFF_ARGUMENTS, console_script, environment, write_config
+from comparison import RUFF_ARGUMENTS, console_script, environment, obs_lint_command, write_config
 
 Place = tuple[str, int]
 """A path relative to the checkout with `/`, and a 1-based line."""
@@ -77,10 +77,10 @@ def ask_ruff(ruff: str, folder: Path) -> Answer:
     return Answer(frozenset(_python(found, unread)), frozenset(path for path in unread if path.endswith(".py")))
 
 
-def ask_obs_lint(obs_lint: str, config: Path, folder: Path) -> Answer:
+def ask_obs_lint(obs_lint: Sequence[str], config: Path, folder: Path) -> Answer:
     """Run OBS102 alone on `folder`. Raises ToolError."""
     switches = ["--config", str(config), "--select", "OBS102", "--no-cache", "--output-format", "json"]
-    done = _run([obs_lint, "check", *switches], folder, (0, 1, 2))
+    done = _run([*obs_lint, "check", *switches], folder, (0, 1, 2))
     try:
         report = json.loads(done.stdout)
     except ValueError:
@@ -93,7 +93,7 @@ def ask_obs_lint(obs_lint: str, config: Path, folder: Path) -> Answer:
     return Answer(frozenset(_python(found, ())), frozenset(path for path in unread if path.endswith(".py")))
 
 
-def compare(obs_lint: str, ruff: str, config: Path, folder: Path) -> Difference:
+def compare(obs_lint: Sequence[str], ruff: str, config: Path, folder: Path) -> Difference:
     """Ask both tools about one checkout. Raises ToolError."""
     theirs = ask_ruff(ruff, folder)
     ours = ask_obs_lint(obs_lint, config, folder)
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--obs-lint", default=None, metavar="PATH", help="default: beside this interpreter")
     parser.add_argument("--ruff", default=None, metavar="PATH", help="default: beside this interpreter")
     options = parser.parse_args(arguments)
-    obs_lint = options.obs_lint or console_script("obs-lint")
+    obs_lint = obs_lint_command(options.obs_lint)
     ruff = options.ruff or console_script("ruff")
 
     head = ("files", "ruff", "ours", "only ruff", "only ours", "not parsed by ruff")

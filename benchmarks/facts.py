@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from comparison import console_script, environment
+from comparison import environment, obs_lint_command
 
 CODES: dict[str, tuple[str, ...]] = {
     "direct-import": ("OBS102",),
@@ -31,7 +31,7 @@ CODES: dict[str, tuple[str, ...]] = {
 """The families of facts that can be judged, and the codes that report them."""
 
 WHOLE_FILE = {"local-telemetry-module"}
-"""Families whose finding is about a file: its line is where a person looked, not where it is reported."""
+"""Families whose finding is about a file: where nothing must be reported, nothing must be reported on any line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Findings:
     """Internal errors: path and message."""
 
 
-def lint(obs_lint: str, config: Path, checkout: Path) -> Findings:
-    """Run every rule of OBS1 and OBS9 on a checkout. Raises RuntimeError where obs-lint gives no answer."""
+def lint(obs_lint: Sequence[str], config: Path, checkout: Path) -> Findings:
+    """Run the default rules and OBS108 on a checkout. Raises RuntimeError where obs-lint gives no answer."""
     switches = ["--config", str(config), "--extend-select", "OBS108", "--no-cache", "--output-format", "json"]
     done = subprocess.run(
-        [obs_lint, "check", *switches],
+        [*obs_lint, "check", *switches],
         cwd=checkout,
         capture_output=True,
         encoding="utf-8",
@@ -88,7 +88,8 @@ def judge(fact: Fact, found: Findings) -> tuple[bool | None, str]:
         return not any(crash.startswith(f"{fact.path}:") for crash in found.crashes), seen
     codes = CODES[fact.rule]
     in_file = sorted((line, code) for code, path, line in found.places if path == fact.path and code in codes)
-    here = [(line, code) for line, code in in_file if line == fact.line or fact.rule in WHOLE_FILE]
+    anywhere = fact.rule in WHOLE_FILE and fact.expect == "not"
+    here = [(line, code) for line, code in in_file if line == fact.line or anywhere]
     seen = ", ".join(f"{code}:{line}" for line, code in here)
     if not here:
         seen = "nothing" + (
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--obs-lint", default=None, metavar="PATH", help="default: beside this interpreter")
     parser.add_argument("--all", action="store_true", help="print the facts that hold too")
     options = parser.parse_args(arguments)
-    obs_lint = options.obs_lint or console_script("obs-lint")
+    obs_lint = obs_lint_command(options.obs_lint)
 
     held = failed = open_ended = 0
     code = 0

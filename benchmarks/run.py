@@ -5,7 +5,7 @@
 Each checkout is copied to a scratch folder first and left alone. What is measured, each as a whole process:
 
 cold          no cache, OBS102 alone; ruff: TID251 alone, --no-cache --ignore-noqa
-all rules     no cache, every rule of the families OBS1 and OBS9, against ruff's one rule
+all rules     no cache, every rule of the families OBS1 and OBS9, those off by default too, against ruff's one rule
 warm          nothing changed since the run before; ruff with its cache, which --ignore-noqa would switch off
 one changed   one file rewritten since the run before
 one file      `check FILE` with a warm cache; ruff likewise, with its own
@@ -30,7 +30,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import geometric_mean
 
-from comparison import BANNED, RUFF_ARGUMENTS, compile_package, console_script, environment, write_config
+from comparison import (
+    BANNED,
+    RUFF_ARGUMENTS,
+    compile_package,
+    console_script,
+    environment,
+    obs_lint_command,
+    write_config,
+)
 from measure import Run, middle, run
 
 GROWTH = (10_000, 30_000, 100_000, 200_000, 400_000, 800_000, 1_600_000)
@@ -66,10 +74,10 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Absolute paths of what is run."""
+    """The beginnings of the command lines, with absolute paths."""
 
-    obs_lint: str
-    ruff: str
+    obs_lint: tuple[str, ...]
+    ruff: tuple[str, ...]
     config: Path
     """obs-lint's configuration for the comparison."""
 
@@ -129,15 +137,15 @@ def subset(source: Path, lines: int, scratch: Path) -> Checkout:
 
 def commands(tools: Tools, checkout: Checkout, caches: Path) -> dict[str, list[str]]:
     """Return what each scenario runs, in the order of a round."""
-    ours = [tools.obs_lint, "check", "--config", str(tools.config), "--output-format", "concise"]
+    ours = [*tools.obs_lint, "check", "--config", str(tools.config), "--output-format", "concise"]
     ours_cache = ["--cache-dir", str(caches / f"{checkout.name}-obs-lint")]
     one = ["--select", "OBS102"]
-    theirs = [tools.ruff, *RUFF_ARGUMENTS, "--output-format", "concise"]
+    theirs = [*tools.ruff, *RUFF_ARGUMENTS, "--output-format", "concise"]
     theirs_cache = ["--cache-dir", str(caches / f"{checkout.name}-ruff")]
     return {
         "ruff cold": [*theirs, "--no-cache", "--ignore-noqa", "."],
         "obs-lint cold": [*ours, *one, "--no-cache"],
-        "obs-lint all rules": [*ours, "--select", "OBS1,OBS9", "--no-cache"],
+        "obs-lint all rules": [*ours, "--select", "OBS1,OBS9,OBS108", "--no-cache"],
         "ruff warm": [*theirs, *theirs_cache, "."],
         "obs-lint warm": [*ours, *one, *ours_cache],
         "ruff one file": [*theirs, *theirs_cache, str(checkout.changing)],
@@ -266,6 +274,23 @@ def mb(size: float) -> str:
     return "-" if math.isnan(size) else f"{size / 1e6:.0f} MB"
 
 
+def report_summary(figures: Sequence[Figures]) -> str:
+    """Return the table that the README shows."""
+    columns = (
+        ("ruff, no cache", "ruff cold"),
+        ("obs-lint, no cache", "obs-lint cold"),
+        ("all rules, no cache", "obs-lint all rules"),
+        ("ruff, cached", "ruff warm"),
+        ("obs-lint, cached", "obs-lint warm"),
+        ("one file, cached", "obs-lint one file"),
+    )
+    rows = [
+        (item.checkout.name, f"{item.checkout.lines:,}", *(ms(item.medians[name].wall) for _, name in columns))
+        for item in figures
+    ]
+    return f"## Summary\n\n{table(('checkout', 'lines', *(title for title, _ in columns)), rows)}\n"
+
+
 def report_ratio(title: str, figures: Sequence[Figures], ours: str, theirs: str, bar: float) -> str:
     """Return the section of a scenario whose bar is a ratio: geometric mean within it, no checkout far above it."""
     rows = [
@@ -383,8 +408,8 @@ def _cost(result: Run) -> float:
 
 
 def _machine(tools: Tools) -> str:
-    def version(tool: str) -> str:
-        return subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    def version(tool: Sequence[str]) -> str:
+        return subprocess.run([*tool, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 
     processor = platform.processor() or platform.machine()
     try:
@@ -421,12 +446,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{folder} is not a folder")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
-    obs_lint = options.obs_lint or console_script("obs-lint")
+    obs_lint = obs_lint_command(options.obs_lint)
     compile_package(obs_lint)
     sections: list[str] = []
     with tempfile.TemporaryDirectory(prefix="obs-lint-bench-", dir=options.scratch) as scratch_name:
         scratch = Path(scratch_name)
-        tools = Tools(obs_lint, options.ruff or console_script("ruff"), write_config(scratch))
+        tools = Tools(tuple(obs_lint), (options.ruff or console_script("ruff"),), write_config(scratch))
         print(f"{_machine(tools)}; medians of {options.runs} interleaved runs after a warm-up\n")
         figures: list[Figures] = []
         visible: dict[str, int] = {}
@@ -441,6 +466,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 visible[checkout.name] = linter[2]
             figures.append(measure_checkout(tools, checkout, scratch / "caches", options.runs, extra))
             shutil.rmtree(checkout.folder)
+        sections.append(report_summary(figures))
         sections.append(report_ratio("Cold, one ban", figures, "obs-lint cold", "ruff cold", COLD_BAR))
         title = "Cold, all rules against ruff's one"
         sections.append(report_ratio(title, figures, "obs-lint all rules", "ruff cold", ALL_RULES_BAR))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +53,42 @@ class Discovery:
     fixtures), and that folder."""
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies on the disk, before any file is given its names: enough to tell whether anything has changed."""
+
+    config: Config
+    folders: tuple[Folder, ...]
+    missing: tuple[str, ...]
+    unreadable: tuple[str, ...]
+
+    def signature(self) -> str:
+        """A digest of every file's path, size and time, and of what is missing or unreadable."""
+        from hashlib import blake2b
+
+        found = (sorted((folder[0], folder[2], folder[3], sorted(folder[4])) for folder in self.folders), self.missing)
+        # Version 2 has no references, so that equal values are equal bytes.
+        return blake2b(marshal.dumps((found, self.unreadable), 2), digest_size=16).hexdigest()
+
+    def newest(self) -> int:
+        """The latest modification time of a file in nanoseconds, 0 without files."""
+        return max([file[2] for folder in self.folders for file in folder[4]], default=0)
+
+    def discovery(self) -> Discovery:
+        """Give every file its names and roles."""
+        config, folders = self.config, self.folders
+        roles = PathRoles(config.roles)
+        if config.source_roots is None:
+            roots, reach = infer_roots(folders, roles.of_folder)
+        else:
+            roots, reach = configured_roots(config.source_roots, folders), {}
+        if outside := _outside_roots(folders):
+            roots = longest_first({*roots, *outside})
+        files = _project_files(folders, Places(roots), roles)
+        files.sort(key=itemgetter(0))
+        return Discovery(tuple(files), roots, self.missing, self.unreadable, reach)
+
+
 def discover(config: Config, paths: Sequence[str] = (), cwd: str = "") -> Discovery:
     """Find every file of the project, and the files of PATHS that are excluded, ignored or outside the root.
 
@@ -59,6 +96,11 @@ def discover(config: Config, paths: Sequence[str] = (), cwd: str = "") -> Discov
     `select` tells which files they mean. A file outside the root has a path that begins with `../`, or an absolute one
     where it is on another drive.
     """
+    return survey(config, paths, cwd).discovery()
+
+
+def survey(config: Config, paths: Sequence[str] = (), cwd: str = "") -> Survey:
+    """Do what `discover` does, but for the names and roles; `Survey.discovery` adds those."""
     root = os.fspath(config.root)
     excludes = _excludes(config, root)
     skip_environments = config.exclude != ()
@@ -83,9 +125,9 @@ def discover(config: Config, paths: Sequence[str] = (), cwd: str = "") -> Discov
                 tree = walk(absolute, path, excludes, above, skip_environments=skip_environments)
                 visited.update(map(normcase, tree.visited))
                 trees.append(tree)
-    files, roots, reach = _describe(config, root, trees, named)
+    folders = _merged(root, trees, named) if len(trees) > 1 or named else trees[0].folders
     unreadable = sorted({path for tree in trees for path in tree.unreadable})
-    return Discovery(files, roots, tuple(missing), tuple(unreadable), reach)
+    return Survey(config, tuple(folders), tuple(missing), tuple(unreadable))
 
 
 def select(
@@ -189,26 +231,6 @@ def _folder_of(path: str, absolute: str, size: int, mtime_ns: int) -> Folder:
     """A Folder with nothing but the one file in it."""
     folder, _, name = path.rpartition("/")
     return Folder(folder, os.path.dirname(absolute), False, False, [(name, size, mtime_ns)])
-
-
-def _describe(
-    config: Config, root: str, trees: Sequence[Tree], named: Sequence[Folder]
-) -> tuple[tuple[ProjectFile, ...], tuple[str, ...], Mapping[str, str]]:
-    folders = trees[0].folders
-    outside: list[str] = []
-    if len(trees) > 1 or named:
-        folders = _merged(root, trees, named)
-        outside = _outside_roots(folders)
-    roles = PathRoles(config.roles)
-    if config.source_roots is None:
-        roots, reach = infer_roots(folders, roles.of_folder)
-    else:
-        roots, reach = configured_roots(config.source_roots, folders), {}
-    if outside:
-        roots = longest_first({*roots, *outside})
-    files = _project_files(folders, Places(roots), roles)
-    files.sort(key=itemgetter(0))
-    return tuple(files), roots, reach
 
 
 def _merged(root: str, trees: Sequence[Tree], named: Sequence[Folder]) -> list[Folder]:

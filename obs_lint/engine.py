@@ -109,7 +109,8 @@ def _lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fac
 
     inference: Inference | None = None
     if guess:
-        config, inference = infer(config, project, store, first_bit=len(anchors) + len(SUPPRESSION_ANCHORS))
+        modules = _banned(plans)
+        config, inference = infer(config, project, store, modules, first_bit=len(anchors) + len(SUPPRESSION_ANCHORS))
         catalogue = catalogue.for_config(config)
         plans, _ = _plan(config, catalogue, whole=whole, known=anchors)
     require(config, discovery, store)
@@ -186,6 +187,12 @@ def _plan(
     return plans, list(anchors)
 
 
+def _banned(plans: Iterable[Plan]) -> tuple[str, ...]:
+    """Modules that the plans' rules ban by name."""
+    options = [plan.options for plan in plans if plan.check.name == "banned-import"]
+    return tuple(dict.fromkeys(module for option in options for module in (*option.modules, *option.library_modules)))
+
+
 def _lacking(rule: Rule, config: Config) -> str:
     """The first prerequisite of a rule that the configuration does not meet, "" where all are met."""
     for key in rule.needs:
@@ -214,8 +221,7 @@ def _profile(plans: Iterable[Plan], anchors: Sequence[Anchor], *, every_import: 
     only_imports = True
     for plan in plans:
         if plan.check.name == "banned-import":
-            options = plan.options
-            roots |= {name.partition(".")[0] for name in (*options.modules, *options.library_modules)}
+            roots |= {name.partition(".")[0] for name in _banned((plan,))}
             judge = judge or plan.config.type_checking_imports == "allow"
         elif plan.check.name not in _LEXICAL:
             only_imports = False

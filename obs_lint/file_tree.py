@@ -53,8 +53,8 @@ class Excludes:
     """The exclude patterns, with ruff's meaning.
 
     A pattern without `/` is matched against the name of each file and folder, every pattern against the path from the
-    root; `*` and `?` match `/` too; `{a,b}` is either. So `gen` is any `gen`, `./gen` or `gen/` the root's. What is below
-    an excluded folder isn't visited.
+    root; `*` and `?` match `/` too; `{a,b}` is either. So `gen` is any `gen`, `./gen` or `gen/` the root's. What is
+    below an excluded folder isn't visited.
     """
 
     __slots__ = ("name_match", "names", "path_match")

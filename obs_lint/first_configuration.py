@@ -30,11 +30,15 @@ def propose(root: str, inference: Inference, *, surface: str | None = None, logg
     It goes into pyproject.toml where there is one, else into a new obs-lint.toml. Raises ConfigError where the file can't be edited.
     """
     chosen = surface or inference.surface
+    related = inference.related if surface is None else ()
     table: dict[str, Any] = {
-        "surface": [chosen] if chosen else [],
+        "surface": [chosen, *related] if chosen else [],
         "logging": logging or inference.logging,
     }
+    if inference.free:
+        table["rules"] = {"OBS102": {"modules": {"remove": [name for name, _ in inference.free]}}}
     comments = {
+        "rules.OBS102": _about_free(inference),
         "surface": _about_surface(inference, chosen, given=surface is not None),
         "logging": _about_logging(table["logging"]),
     }
@@ -62,6 +66,11 @@ def _about_surface(inference: Inference, chosen: str | None, *, given: bool) -> 
     if given or not inference.reasons:
         return "The modules that are the surface, and all below them."
     return f"The surface: {', '.join(inference.reasons)}."
+
+
+def _about_free(inference: Inference) -> str:
+    used = ", ".join(f"{name} by {count} modules" for name, count in inference.free)
+    return f"In general use today ({used}). Take a name out of the list to stop new imports of it."
 
 
 def _about_logging(mode: str) -> str:

@@ -68,8 +68,8 @@ class IgnoreStack:
                 if rule.by_name:
                     _sort_by_shape(rule, names, suffixes, prefixes, name_patterns)
                     continue
-                folder, _, _ = rule.pattern.rpartition("/")
-                literal = _literal(folder)
+                folder, _, last = rule.pattern.rpartition("/")
+                literal = _literal(folder) if last != "**" else None
                 if literal is None:
                     deep_patterns.append(rule.match.pattern)
                 else:
@@ -269,7 +269,7 @@ def _expression(pattern: str) -> str | None:
             while at < end and pattern[at] == "*":
                 at += 1
             whole_segment = (start == 0 or pattern[start - 1] == "/") and (at == end or pattern[at] == "/")
-            if at - start < 2 or not whole_segment or "/" not in pattern:
+            if at - start < 2 or not whole_segment:
                 out.append("[^/]*")
             elif at == end:
                 out.append(".*")

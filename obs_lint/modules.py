@@ -125,9 +125,7 @@ class ModuleIndex:
         alternatives = dict.fromkeys(self._resolve(segments, (*search.roots, root), spread=True) for root in others)
         return tuple(found for found in alternatives if found is not None) or self._find_without_src(name)
 
-    def _resolve(
-        self, segments: Sequence[str], roots: tuple[str, ...], *, spread: bool = False
-    ) -> ProjectFile | None:
+    def _resolve(self, segments: Sequence[str], roots: tuple[str, ...], *, spread: bool = False) -> ProjectFile | None:
         """Find a module as Python's path finder does: in each segment the first package or module ends the search.
 
         Folders without `__init__` are namespace packages where no later root has a package or module of that name. With

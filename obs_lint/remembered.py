@@ -85,7 +85,7 @@ def _plain(report: Report) -> tuple[Any, ...]:
         (summary.files, summary.suppressed, summary.baselined),
         None
         if inference is None
-        else (inference.surface, inference.reasons, inference.candidates, inference.logging, inference.configured_in),
+        else tuple(getattr(inference, name) for name in Inference.__slots__),
         dict(report.rules),
         report.fail_on.value,
     )

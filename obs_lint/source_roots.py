@@ -144,7 +144,7 @@ class Places:
 
 def is_outside(path: str) -> bool:
     """True for the path, relative to the project's root, of something that is not below it."""
-    return path == ".." or path.startswith("../") or os.path.isabs(path)
+    return path.startswith(("../", "/")) or path == ".." or (os.sep != "/" and os.path.isabs(path))
 
 
 def _topmost_with_roles(path: str, roles_of: Callable[[str], Iterable[str]]) -> str | None:

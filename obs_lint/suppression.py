@@ -224,17 +224,20 @@ class Judge:
     """Code → slug of every rule there is, selected or not."""
     places: Places
 
-    def unused(self, rule: Rule, ran: Callable[[str, str], bool]) -> tuple[Diagnostic, ...]:
+    def unused(
+        self, rule: Rule, ran: Callable[[str, str], bool], within: Collection[str] | None = None
+    ) -> tuple[Diagnostic, ...]:
         """Return a Diagnostic for each code that suppresses nothing, and for each directive that is written wrong.
 
         `ran(code, path)` is False for a rule that did not run on the file: it is not judged. Nor is a blanket `# noqa`,
         nor a code of another tool. A code that is no rule's is reported where it must be ours: within `obs: ignore[…]`,
-        or with the letters of our codes.
+        or with the letters of our codes. `within`: paths of the files to judge, such as those of a scope; None: all.
         """
         families = {code.rstrip("0123456789") for code in self.codes}
         return self._suppressible(
             self._report(rule, path, comment, span, code, problem)
             for path, found in self.comments_by_path.items()
+            if within is None or path in within
             for comment in found
             for code, span, problem in self._idle_codes(rule, path, comment, families, ran)
         )
@@ -283,14 +286,15 @@ class Judge:
         guess = nearest(code, self.codes)
         return f"`{code}` is no rule" + (f"; did you mean {guess}?" if guess else "")
 
-    def bare(self, rule: Rule) -> tuple[Diagnostic, ...]:
+    def bare(self, rule: Rule, within: Collection[str] | None = None) -> tuple[Diagnostic, ...]:
         """Return a Diagnostic for each suppression without a code or a reason, where the configuration requires one.
 
-        A blanket `# noqa` is one of ours only where it did suppress something of ours.
+        A blanket `# noqa` is one of ours only where it did suppress something of ours. `within` as for `unused`.
         """
         return self._suppressible(
             self._report(rule, path, comment, (comment.column, comment.end_column), code, problem)
             for path, found in self.comments_by_path.items()
+            if within is None or path in within
             for comment in found
             if not comment.problem
             for code, problem in self._lacks(path, comment)

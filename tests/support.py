@@ -50,3 +50,16 @@ def project_of(texts: Mapping[str, str | bytes], **config: Any) -> Project:
             target.write_bytes(text.encode() if isinstance(text, str) else text)
         discovery = discover(Config(root=Path(folder), **config))
     return Project(discovery, Sources(texts))
+
+
+def files_of(text: str) -> dict[str, str]:
+    """Split a text into files: a line `--- path` begins each."""
+    files: dict[str, str] = {}
+    path = ""
+    for line in text.strip("\n").splitlines():
+        if line.startswith("--- "):
+            path = line[4:].strip()
+            files[path] = ""
+        else:
+            files[path] += line + "\n"
+    return files

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import jsonschema
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from obs_lint.catalogue import Catalogue, CatalogueError, load_catalogue, shipped
 from obs_lint.catalogue.binding import make_rule
@@ -113,6 +115,12 @@ def test_a_selector_that_means_nothing_is_an_error(tmp_path: Path, keys: dict[st
     with pytest.raises(ConfigError) as caught:
         selected(tmp_path, **keys)
     assert str(caught.value).endswith(f"pyproject.toml:2: [tool.obs-lint] {said}")
+
+
+def test_an_option_of_the_command_line_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_catalogue(load_config(str(tmp_path), overrides={"select": ["foo"]})).selected()
+    assert str(caught.value) == "--select: `foo` is no rule (`obs-lint rule` lists all)"
 
 
 def project(tmp_path: Path, toml: str, **rules: Mapping[str, Any] | str) -> Config:
@@ -271,9 +279,9 @@ def test_one_file_as_rule_path(tmp_path: Path) -> None:
         ({"leaves-alone": ["test"]}, 19, "`leaves-alone` names `test`, which is no role; did you mean `tests`?"),
         ({"examples": []}, 11, "`examples` is empty"),
         ({"examples": [{"bad": "import x"}]}, 12, "is 'import x'; expected: source with `# error: CODE`"),
-        ({"examples": [{"bad": "a  # error: ACME001", "good": "b"}]}, 12, "one of bad, good, files; it has bad and good"),
+        ({"examples": [{"bad": "a  # error: ACME001", "good": "b"}]}, 12, "one of bad, good, files; it has bad and"),
         ({"examples": [{"name": "x"}]}, 12, "exactly one of bad, good, files; it has none"),
-        ({"examples": [{"files": {"a.py": 3}}]}, 13, "`examples[0].files.a.py` must be text (the file's content), not 3"),
+        ({"examples": [{"files": {"a.py": 3}}]}, 13, "`examples[0].files.a.py` must be text (the file's content)"),
     ],
 )  # fmt: skip
 def test_a_broken_rule_file_is_refused(tmp_path: Path, change: dict[str, Any], line: int, said: str) -> None:
@@ -604,3 +612,48 @@ def test_options_are_described() -> None:
 def test_options_of_every_check_are_documented(name: str) -> None:
     for option in describe(load(name).options):
         assert option.about, f"the option {option.name} of {name} has no docstring under it"
+
+
+# -- whatever comes
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.dates(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["extend", "remove", "of", "option", "a", "bad", "files"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.text("abc:-[]{}&*!|>'\"%@`#,? \n\t\x00é\ufeff", max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_rule_or_an_error(text: str) -> None:
+    try:
+        parse_rule_file(text.encode(), "own.yaml")
+    except CatalogueError as error:
+        assert error.message
+
+
+@given(st.sampled_from([*GOOD, "default", "needs", "leaves-alone", "fix", "severity"]), VALUES)
+@settings(max_examples=200, deadline=None)
+def test_any_value_is_taken_or_refused(key: str, value: Any) -> None:
+    text = yaml.safe_dump({**GOOD, key: value}, sort_keys=False)
+    try:
+        file = parse_rule_file(text.encode(), "own.yaml")
+    except CatalogueError as error:
+        assert error.message
+        return
+    for place, message in problems(file.document, {"ACME001": make_rule(file.document, "own.yaml")}, DEFAULT_ROLES):
+        assert message
+        assert file.error(place, message).line
+
+
+@given(st.sampled_from([field.replace("_", "-") for field in Options.__dataclass_fields__]), VALUES)
+@settings(max_examples=200, deadline=None)
+def test_any_option_is_taken_or_refused(key: str, value: Any) -> None:
+    try:
+        build(Options, overlay(Options, {}, {key: value}))
+    except OptionError as error:
+        assert error.place[0] == key
+        assert error.message

@@ -85,6 +85,7 @@ def test_strings(source: str, expected: list[tuple[int, int, str]]) -> None:
         ("f'{x!r:#x}'  # a", ["# a"]),
         ("f'{x:{width}#}'  # a", ["# a"]),
         ("f'{{# no'  # a", ["# a"]),
+        ("f'{x:{{\"'\": 1}[\"'\"]}}# no'  # a", ["# a"]),
         ("f'{{{x}}}# no'  # a", ["# a"]),
         ('f"{d["# no"]}"  # a', ["# a"]),
         ("f'{f'{f'# no'}'}'  # a", ["# a"]),

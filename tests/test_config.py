@@ -24,7 +24,7 @@ from obs_lint.config import (
     ConfigError,
     config_for,
     error_at,
-    find,
+    extends,
     from_table,
     load,
     locate,
@@ -170,7 +170,7 @@ BAD = bad_configurations()
 def test_bad_configuration(
     project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
-    monkeypatch.setattr(find, "presets", lambda: ())
+    monkeypatch.setattr(extends, "presets", lambda: ())
     folder = project(text)
     error = refused(folder)
     assert str(error) == "pyproject.toml:" + message.replace("{root}", folder.as_posix())
@@ -566,17 +566,19 @@ def test_mistakes_in_extended_files_are_reported_there(project: Callable[..., Pa
     assert str(refused(root)) == "a.yaml: the key 1 is no string (put it in quotes)"
     project(**{"a.yaml": "kind: null"})
     assert str(refused(root)) == 'a.yaml:1: kind = null: expected "service" or "library"'
+    project(**{"a.yaml": "rules: {A1: {x: &x [*x]}}"})
+    assert str(refused(root)) == "a.yaml: not usable: its aliases stand for too many values"
     project(**{"a.yaml": "? [a]\n: b"})
     assert str(refused(root)).startswith("a.yaml")
 
 
 def test_presets(project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     root = project(TOP + 'extends = ["orchestrator"]', **{"shipped/orchestrator.toml": 'kind = "library"'})
-    monkeypatch.setattr(find, "_presets_folder", lambda: str(root / "shipped"))
+    monkeypatch.setattr(extends, "_presets_folder", lambda: str(root / "shipped"))
     config = load(str(root))
     assert config.kind == "library"
     assert config.provenance["kind"] == "preset orchestrator"
-    assert find.presets() == ("orchestrator",)
+    assert extends.presets() == ("orchestrator",)
     project(TOP + 'extends = ["orchestra"]')
     assert str(refused(root)) == (
         'pyproject.toml:2: [tool.obs-lint] extends: "orchestra" is no shipped preset '
@@ -1100,13 +1102,16 @@ def test_config_command_as_text(
 def test_config_command_as_json(
     project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(project(EXAMPLE))
+    monkeypatch.chdir(project(EXAMPLE.replace('rule-paths = ["lint-rules"]\n', "")))
     assert main(["config", "--output-format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     values = {entry["key"]: entry for entry in document["values"]}
     assert values["surface"] == {"key": "surface", "value": ["packages.observability"], "from": "pyproject.toml"}
     assert values["rules.OBS102.severity"]["value"] == "warning"
-    assert values["rules.OBS102.modules"]["value"] == {"extend": ["acme_logger"]}
+    modules = values["rules.OBS102.modules"]
+    assert modules["value"][-1] == "acme_logger"
+    assert "opentelemetry" in modules["value"]
+    assert modules["from"] == "pyproject.toml"
     assert values["output-format"] == {"key": "output-format", "value": None, "from": "default", "unset": "full"}
     assert document["scopes"] == [
         {
@@ -1119,13 +1124,19 @@ def test_config_command_as_json(
 
 
 def test_config_command_errors(
-    project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    project: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(project(TOP + "surfaces = []"))
     assert main(["config"]) == 2
     assert capsys.readouterr().err == (
         'obs-lint: error: pyproject.toml:2: [tool.obs-lint] unknown key "surfaces" (did you mean "surface"?)\n'
     )
+    (tmp_path / "pyproject.toml").write_text(TOP + "select = ['OBS9999']\n[tool.obs-lint.rules.OBS999]\nx = 1")
+    assert main(["config"]) == 2
+    assert "OBS999" in capsys.readouterr().err
     assert main(["config", "pathz", "--isolated"]) == 2
     assert capsys.readouterr().err == 'obs-lint: error: there is no key "pathz" (did you mean "paths"?)\n'
 
@@ -1137,7 +1148,8 @@ def test_a_good_configuration_imports_nothing_heavy(project: Callable[..., Path]
     root = project(EXAMPLE)
     program = (
         "import sys; from obs_lint.config import load; load(sys.argv[1], overrides={'select': ['OBS102']});"
-        "print(*sorted({'jsonschema', 'yaml', 'difflib', 'json', 'importlib.resources', 'subprocess'} & set(sys.modules)))"
+        "heavy = {'jsonschema', 'yaml', 'difflib', 'json', 'importlib.resources', 'subprocess'};"
+        "print(*sorted(heavy & set(sys.modules)))"
     )
     out = subprocess.run(
         [sys.executable, "-c", program, str(root)],

@@ -17,12 +17,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from obs_lint import discovery, file_tree
 from obs_lint.config.model import DEFAULT_ROLES, Config
-from obs_lint.discovery import Discovery, ProjectFile, describe, discover, locate, select
+from obs_lint.discovery import Discovery, ProjectFile, describe, discover, locate, select, survey
 from obs_lint.file_tree import Excludes
 from obs_lint.modules import ModuleIndex
 from obs_lint.path_roles import PathRoles
@@ -257,6 +257,32 @@ def test_a_wide_tree_gives_the_same_with_one_process_and_two(tmp_path: Path, mon
     assert discover(Config(root=tmp_path)) == alone
 
 
+def test_a_signature_changes_with_the_files_and_only_then(tmp_path: Path) -> None:
+    config = Config(root=plant(tmp_path, "a.py", "pkg/b.py", "c.txt", "pkg/d.txt"))
+    first = survey(config)
+    assert first.discovery() == discover(config)
+    assert first.signature() == survey(config).signature()
+    assert first.newest() == max((tmp_path / path).stat().st_mtime_ns for path in ("a.py", "pkg/b.py"))
+    seen = [first.signature()]
+
+    def changes(*paths: str) -> bool:
+        seen.append(survey(config, paths, str(tmp_path)).signature())
+        return seen[-1] != seen[-2]
+
+    write(tmp_path, "c.txt", "text")
+    assert not changes()
+    write(tmp_path, "a.py", "import os")
+    assert changes()
+    os.utime(tmp_path / "a.py", ns=(1, 1))
+    assert changes()
+    (tmp_path / "pkg" / "b.py").rename(tmp_path / "pkg" / "e.py")
+    assert changes()
+    plant(tmp_path, "pkg/__init__.py")
+    assert changes()
+    assert changes("pkg/d.txt")
+    assert changes("nothing")
+
+
 # -- what git ignores
 
 
@@ -319,15 +345,16 @@ def make_repository(root: Path) -> None:
 
 
 IGNORE_LINES = (
-    "# comment", "\\#a.py", "\\!a.py", "a.py", "/a.py", "b/", "b/a.py", "/b/*.py", "**/c", "b/**", "b/**/a.py", "**", "*",
-    "!*.py", "!b/", "a.py ", "a.py\\ ", "[ab].py", "[!a].py", "[^a].py", "?.py", "*.p[xy]", "[[:alpha:]].py", "[]a].py", "[a-", "a\\",
-    "b//", "/", "!", "c/../a.py", "*a*", "a*", "*a.py", "b*/c", "/*/c/", "!/b/c/a.py", "[a-c]", "[c-a]", "b/?", "**/b/*", "***", "a**.py",
-    "b/**/", "/**/c", "\\a.py", "c\r", "!c/a.py\r", "[b/]a.py", "[[:bogus:]]", "[\\]a].py", " a.py", "\ta.py", "a b.py", "b[/]a.py",
+    "# comment", "\\#a.py", "\\!a.py", "a.py", "/a.py", "b/", "b/a.py", "/b/*.py", "**/c", "b/**", "b/**/a.py", "**",
+    "*", "!*.py", "!b/", "a.py ", "a.py\\ ", "[ab].py", "[!a].py", "[^a].py", "?.py", "*.p[xy]", "[[:alpha:]].py",
+    "[]a].py", "[a-", "a\\", "b//", "/", "!", "c/../a.py", "*a*", "a*", "*a.py", "b*/c", "/*/c/", "!/b/c/a.py", "[a-c]",
+    "[c-a]", "b/?", "**/b/*", "***", "a**.py", "b/**/", "/**/c", "\\a.py", "c\r", "!c/a.py\r", "[b/]a.py",
+    "b ", "b\\ ", "b\\  ", "b\\ \\ ", "b\\\\ ", "[[:bogus:]]", "[\\]a].py", " a.py", "\ta.py", "a b.py", "b[/]a.py",
 )  # fmt: skip
 
 GIT_TREE = tuple(
     f"{folder}{name}"
-    for folder in ("", "b/", "b/c/", "c/", "b/b/", "c/b/c/")
+    for folder in ("", "b/", "b/c/", "c/", "b/b/", "c/b/c/", *(("b /", "b  /") if os.name != "nt" else ()))
     for name in ("a.py", "b.py", "#a.py", "!a.py", "a b.py", "ab.py", "z.py")
 )
 
@@ -359,6 +386,8 @@ _LINES = st.lists(st.one_of(st.sampled_from(IGNORE_LINES), st.text(_ALPHABET, ma
 @needs_git
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(top=_LINES, nested=_LINES, excluded=_LINES)
+@example(top=["b/**"], nested=["!b/"], excluded=[])
+@example(top=[], nested=[], excluded=["/**", "!b/"])
 def test_files_kept_are_those_that_git_keeps(
     repository: Path, top: list[str], nested: list[str], excluded: list[str]
 ) -> None:
@@ -425,6 +454,11 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, tuple[str, 
         ("shop/__init__.py", "shop/plugins/tax/__init__.py", "shop/setup.py"),
         ("",),
         {"shop/plugins/tax/__init__.py": ("shop.plugins.tax",)},
+    ),
+    "a src inside a package is no root": (
+        ("shop/__init__.py", "shop/src/__init__.py", "shop/src/x.py"),
+        ("",),
+        {"shop/src/x.py": ("shop.src.x", "shop.x")},
     ),
     "metadata without Python": (
         ("a.py", "web/pyproject.toml", "web/src/x.js", "docs/setup.cfg"),
@@ -532,6 +566,7 @@ def test_names_have_no_duplicates_and_follow_the_same_order_each_time(tmp_path: 
         ("shop/api_pb2.py", {"generated"}),
         ("docs/tests/api_pb2.py", {"generated", "examples", "tests"}),
         ("shop/test_data.py/a.py", {"tests"}),
+        ("shop/data_test.py/a.py", {"tests"}),
     ],
 )
 def test_default_roles(tmp_path: Path, path: str, roles: set[str]) -> None:
@@ -548,7 +583,7 @@ _ROLE_PATTERNS = st.lists(
     ),
     max_size=4,
 )
-_SEGMENTS = st.lists(st.sampled_from(["a", "b", "ab", "tests", "scripts", "test_a.py"]), max_size=4)
+_SEGMENTS = st.lists(st.sampled_from(["a", "b", "ab", "tests", "scripts", "test_a.py", "a_test.py"]), max_size=4)
 
 
 @settings(max_examples=400, deadline=None)
@@ -617,7 +652,7 @@ def project(tmp_path: Path) -> Path:
         ([".venv"], "", {"force_exclude": True}, set()),
         (["bin/tool"], "", {}, {"bin/tool"}),
         (["../other/i.py"], "", {}, {"../other/i.py"}),
-        (["../other"], "", {}, {"../other/i.py", "../other/pkg/__init__.py", "../other/pkg/sub/__init__.py", "../other/pkg/sub/h.py"}),
+        (["../other/pkg/sub"], "", {}, {"../other/pkg/sub/__init__.py", "../other/pkg/sub/h.py"}),
     ],
 )  # fmt: skip
 def test_paths_select(
@@ -823,12 +858,26 @@ IMPORTS: dict[str, tuple[tuple[str, ...], list[tuple[str, str, list[str]]]]] = {
             ("a.py", "helper", ["helper/__init__.py"]),
         ],
     ),
+    "a folder of tests is a root for its own files": (
+        ("shop/__init__.py", "shop/tests/test_a.py", "shop/tests/helper.py", "shop/data/a.py", "shop/data/b.py"),
+        [
+            ("shop/tests/test_a.py", "helper", ["shop/tests/helper.py"]),
+            ("shop/data/a.py", "b", []),
+        ],
+    ),
     "a package's folder is no root": (
         ("shop/__init__.py", "shop/redis.py", "shop/cache.py", "src/app/infra/redis.py", "src/app/infra/cache.py"),
         [
             ("shop/cache.py", "redis", []),
             ("src/app/infra/cache.py", "redis", []),
             ("src/app/infra/cache.py", "app.infra.redis", ["src/app/infra/redis.py"]),
+        ],
+    ),
+    "who sees fixtures depends on the importer": (
+        ("main.py", "tests/__init__.py", "tests/test_a.py", "tests/data/p/pyproject.toml", "tests/data/p/structlog.py"),
+        [
+            ("main.py", "structlog", []),
+            ("tests/test_a.py", "structlog", ["tests/data/p/structlog.py"]),
         ],
     ),
     "fixtures and applications keep to themselves": (
@@ -863,7 +912,9 @@ def test_absolute_imports(tmp_path: Path, case: str) -> None:
 _MODULES = st.lists(
     st.tuples(
         st.sampled_from(["", "lib/", "lib/extra/"]),
-        st.lists(st.sampled_from(["a", "b", "c"]), max_size=2).map(lambda folders: "".join(f"{name}/" for name in folders)),
+        st.lists(st.sampled_from(["a", "b", "c"]), max_size=2).map(
+            lambda folders: "".join(f"{name}/" for name in folders)
+        ),
         st.sampled_from(["__init__.py", "a.py", "b.py", "c.py"]),
     ).map("".join),
     max_size=8,
@@ -908,10 +959,18 @@ def python_finds(name: str, path: list[str] | None) -> str | None:
 
 
 def test_old_namespace_packages_do_not_stand_in_the_way(tmp_path: Path) -> None:
-    write(tmp_path, "a/src/acme/__init__.py", '__path__ = __import__("pkgutil").extend_path(__path__, __name__)\n')
-    write(tmp_path, "b/src/acme/__init__.py", '__path__ = __import__("pkgutil").extend_path(__path__, __name__)\n')
-    index, files = index_of(tmp_path, "a/src/acme/x.py", "b/src/acme/y.py")
+    for root in ("a/src/", "b/src/", ""):
+        write(tmp_path, f"{root}acme/__init__.py", '__path__ = __import__("pkgutil").extend_path(__path__, __name__)\n')
+    index, files = index_of(tmp_path, "a/src/acme/x.py", "b/src/acme/y.py", "acme/z.py")
     assert index.find("acme.y", files["a/src/acme/x.py"]) == (files["b/src/acme/y.py"],)
+    assert index.find("acme.z", files["a/src/acme/x.py"]) == (files["acme/z.py"],)
+
+
+def test_old_namespace_packages_that_all_hold_the_importer(tmp_path: Path) -> None:
+    for root in ("src/", ""):
+        write(tmp_path, f"{root}acme/__init__.py", '__import__("pkg_resources").declare_namespace(__name__)\n')
+    index, files = index_of(tmp_path, "src/acme/x.py", "acme/z.py")
+    assert index.find("acme.z", files["src/acme/x.py"]) == (files["acme/z.py"],)
 
 
 def test_relative_imports(tmp_path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-DRIFT = Path(__file__).parent.parent / "examples" / "drift"
+ROOT = Path(__file__).parent.parent
+DRIFT = ROOT / "examples" / "drift"
 
 FOUND = [
     ("services/api/src/routes/documents.py", 14, "OBS106"),
     ("services/api/src/routes/search.py", 9, "OBS103"),
-    ("services/api/src/telemetry/__init__.py", 1, "OBS101"),
     ("services/api/src/telemetry/__init__.py", 4, "OBS102"),
+    ("services/api/src/telemetry/__init__.py", 6, "OBS101"),
     ("services/api/src/telemetry/__init__.py", 6, "OBS102"),
     ("services/api/src/telemetry/__init__.py", 9, "OBS107"),
     ("services/api/src/telemetry/__init__.py", 20, "OBS107"),
@@ -29,7 +31,8 @@ FOUND = [
 
 def _check(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "obs_lint", "check", "--no-cache", *arguments]
-    return subprocess.run(command, cwd=DRIFT, capture_output=True, encoding="utf-8", check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1"}
+    return subprocess.run(command, cwd=DRIFT, capture_output=True, encoding="utf-8", check=False, env=environment)
 
 
 def test_the_example_has_these_findings() -> None:
@@ -61,3 +64,12 @@ def test_its_readme_names_what_is_found() -> None:
 
 def test_no_comment_gives_a_hint_or_suppresses() -> None:
     assert [path for path in DRIFT.rglob("*.py") if "#" in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_readme_shows_what_is_printed() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [shown] = [block for block in readme.split("```") if "error[OBS103]" in block]
+    printed = _check().stdout
+    pieces = [piece.strip("\n") for piece in shown.split("[…]")]
+    assert len(pieces) == 3
+    assert [piece for piece in pieces if piece not in printed] == []

@@ -61,7 +61,7 @@ FORMS = (
     "# import {m}\n",
     "x = 1  # import {m}\n",
     "import {m}  # noqa\n",
-    "import {m}  # noqa: TID251, OBS102\n",
+    "import {m}  # noqa: TID251\n",
     "import {m}  # obs: ignore[OBS999] nothing\n",
     "type Alias[T] = list[T]\nimport {m}\n",
     "def f[T: int](x: T) -> T:\n    import {m}\n",

@@ -71,6 +71,7 @@ PATHS = {
         True: ["a_test.py", "x/_test.py", "x/y/b_test.py"],
         False: ["test.py", "a_test.pyx", "a_tests.py"],
     },
+    "t*t.py": {True: ["tt.py", "a/tot.py"], False: ["t.py", "a/t.py"]},
     "**/conftest.py": {True: ["conftest.py", "a/b/conftest.py"], False: ["a/myconftest.py", "conftest.pyi"]},
     "conftest.py": {True: ["conftest.py", "a/b/conftest.py"], False: ["myconftest.py", "a/conftest.pyc"]},
     "*_pb2.py": {True: ["a_pb2.py", "x/y/a_pb2.py"], False: ["a_pb2.pyi", "pb2.py"]},

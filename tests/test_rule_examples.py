@@ -10,7 +10,8 @@ Markers, in an example of a rule's YAML as in a file of tests/cases:
 What is compared are all diagnostics of the rule in question and of the codes that are marked. `# error: OBS900` expects
 a failure.
 
-tests/cases/<slug>/<case>/ is a project; its configuration is that of BASE, or a pyproject.toml or obs-lint.toml in it.
+tests/cases/<slug>/<case>/ is a project; its configuration is BASE, or a pyproject.toml or obs-lint.toml in it. Selected
+are the rule and the marked codes, unless the configuration selects.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ CASES = Path(__file__).parent / "cases"
 
 BASE: Mapping[str, Any] = {"surface": ["shop.obs"], "logging": "facade"}
 """The configuration of an example that says nothing else."""
+CONFIG_FILES = frozenset({"pyproject.toml", "obs-lint.toml"})
 SNIPPET = "shop/orders.py"
 """Where a `bad` or `good` snippet stands."""
 SURFACE = '''"""The surface."""
@@ -110,11 +112,15 @@ def examples_of(document: Mapping[str, Any]) -> Iterator[Example]:
             files = dict(raw["files"])
         else:
             files = {raw.get("path", SNIPPET): raw.get("bad", raw.get("good"))}
-        if "shop.obs" in config.get("surface", BASE["surface"]) and not any(p.startswith("shop/obs") for p in files):
-            files["shop/obs.py"] = SURFACE
-            files.setdefault("shop/__init__.py", "")
-        label = f"{document['code']}-{number}"
-        yield Example(document["code"], label, {path: text.encode() for path, text in files.items()}, config)
+        contents = with_surface({path: text.encode() for path, text in files.items()}, config)
+        yield Example(document["code"], f"{document['code']}-{number}", contents, config)
+
+
+def with_surface(files: Mapping[str, bytes], config: Mapping[str, Any]) -> Mapping[str, bytes]:
+    """Add the surface that `config` names, where it is the usual one and not among the files."""
+    if "shop.obs" not in config.get("surface", BASE["surface"]) or any(path.startswith("shop/obs") for path in files):
+        return files
+    return {"shop/__init__.py": b"", **files, "shop/obs.py": SURFACE.encode()}
 
 
 def case_folders() -> Iterator[tuple[str, Path]]:
@@ -133,8 +139,10 @@ def lint(example: Example, root: Path) -> Report:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     codes = sorted({example.code, *(place.code for place in example.expected)})
-    if {"pyproject.toml", "obs-lint.toml"} & example.files.keys():
-        config = load(str(root), overrides={"select": codes})
+    if CONFIG_FILES & example.files.keys():
+        config = load(str(root))
+        if config.select is None:
+            config = load(str(root), overrides={"select": codes})
     else:
         config = from_table({**BASE, "select": codes, **example.config}, str(root))
     return engine.run(config, cwd=str(root), use_cache=False, jobs=1)
@@ -184,6 +192,8 @@ def test_example(example: Example, tmp_path: Path) -> None:
 def test_case(slug: str, folder: Path, tmp_path: Path) -> None:
     codes = {document["slug"]: document["code"] for document in DOCUMENTS}
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    if not CONFIG_FILES & files.keys():
+        files = dict(with_surface(files, {}))
     shutil.copytree(folder, tmp_path / "case", symlinks=True)
     check(Example(codes[slug], folder.name, files), tmp_path / "case")
 
@@ -200,7 +210,7 @@ def test_a_disabled_check_fails_its_examples(example: Example, tmp_path: Path, m
         monkeypatch.setattr(suppression.Judge, "bare", lambda *_: ())
     else:
         module = import_module(CHECKS[kind])
-        monkeypatch.setattr(module, "CHECK", replace(module.CHECK, run=lambda _: iter(())))
+        monkeypatch.setattr(module, "CHECK", replace(module.CHECK, run=lambda _: iter(()), anchors=None))
     with pytest.raises(AssertionError, match="not found"):
         check(example, tmp_path)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from obs_lint.config import Config, from_table
 from obs_lint.diagnostic import Diagnostic, Position, Severity, Span
@@ -341,3 +344,46 @@ def test_bare_requires_what_the_configuration_does() -> None:
 def test_notebooks_count_in_their_cell() -> None:
     source = "\n" * 11 + "a  # noqa: OBS101\n"
     assert judged(UNUSED, source, path="a.ipynb") == [(2, 12, 18, "OBS101 finds nothing here")]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "# ",
+                "#",
+                "noqa",
+                "NOQA",
+                ":",
+                "obs:",
+                " ignore",
+                "-file",
+                "[",
+                "]",
+                "OBS102",
+                "OBS1",
+                ",",
+                " ",
+                "\n",
+                "\r",
+                "'",
+                '"""',
+                "é",
+                "x",
+                "f'{",
+            ]
+        ),
+        max_size=20,
+    )
+)
+@settings(max_examples=400, deadline=None)
+def test_any_text_has_suppressions_or_none(parts: list[str]) -> None:
+    source = "".join(parts)
+    lines = re.split("\r\n|\r|\n", source)
+    for comment in find_suppressions(source.encode()):
+        line = lines[comment.line - 1]
+        assert line[comment.column - 1] == "#"
+        assert comment.column < comment.end_column <= len(line) + 1
+        assert len(comment.codes) == len(comment.code_columns)
+        for code, (start, end) in zip(comment.codes, comment.code_columns, strict=True):
+            assert line[start - 1 : end - 1] == code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import string
 from collections.abc import Iterator
+from functools import cache
 
 from obs_lint.catalogue.schema import suggestion
 
@@ -12,6 +13,7 @@ _ALWAYS = frozenset({"surface", "module"})
 """What `RuleRun.report` adds by itself."""
 
 
+@cache
 def message_fields(check: str) -> frozenset[str] | None:
     """Return what the check of that name passes to `RuleRun.report`; None where its source does not tell."""
     from importlib.util import find_spec

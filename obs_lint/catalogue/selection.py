@@ -94,14 +94,17 @@ def unknown_rule(selector: str, key: str, config: Config, known: Collection[str]
     is_prefix = len(selector) < len(letters) + 3 and any(code.startswith(letters) and letters for code in known)
     guess = None if is_prefix else nearest(selector, known)
     hint = f"did you mean `{guess}`?" if guess else "`obs-lint rule` lists all"
-    return error_at(config, key, f"{_last(key)}: `{selector}` is no rule", item=selector, hint=hint)
+    return error_at(config, key, f"{_spoken(key, config)}`{selector}` is no rule", item=selector, hint=hint)
 
 
 def _refuse_always(codes: frozenset[str], key: str, config: Config) -> None:
     for code in sorted(codes & ALWAYS):
-        message = f"{_last(key)}: {code} can't be ignored"
+        message = f"{_spoken(key, config)}{code} can't be ignored"
         raise error_at(config, key, message, item=code, hint="add the files to `exclude`")
 
 
-def _last(key: str) -> str:
-    return key.rpartition(".")[2] if '"' not in key else key.partition(".")[2]
+def _spoken(key: str, config: Config) -> str:
+    """Name a key before what is wrong with it; an option of the command line is named already."""
+    if config.provenance.get(key, "").startswith("--"):
+        return ""
+    return f"{key.partition('.')[2]}: " if '"' in key else f"{key.rpartition('.')[2]}: "

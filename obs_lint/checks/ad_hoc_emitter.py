@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from obs_lint.checks import Check
-from obs_lint.checks.evidence import Bodies, declares_only
-from obs_lint.checks.expressions import nested
+from obs_lint.checks.evidence import Bodies, Evidence, declares_only
+from obs_lint.checks.imported import is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic, Position, TrailStep
@@ -43,46 +43,39 @@ def _body(name: str) -> str:
     return re.escape(name).replace(r"\*", r"\w*")
 
 
-def _words(names: Iterable[str]) -> list[bytes]:
-    """Few pieces of which every name holds one: what files are searched for first."""
-    pieces: dict[str, list[str]] = {}
+def _endings(names: Iterable[str]) -> dict[str, list[str]]:
+    """Group names by a piece that they share, `_event` or `_telemetry`: what files are searched for."""
+    groups: dict[str, list[str]] = {}
     for name in names:
-        longest = max(name.split("*"), key=len)
-        cuts = [i for i, char in enumerate(longest) if char == "_"]
-        parts = {longest, *(longest[i:] for i in cuts), *(longest[: i + 1] for i in cuts if i)}
-        pieces[name] = [part for part in parts if len(part) > 3] or [longest]
-    found: list[bytes] = []
-    left = dict(pieces)
-    while left:
-        counts: dict[str, int] = {}
-        for parts_of in left.values():
-            for part in parts_of:
-                counts[part] = counts.get(part, 0) + 1
-        best = max(sorted(counts), key=lambda part: (counts[part], len(part)))
-        found.append(best.encode())
-        left = {name: parts_of for name, parts_of in left.items() if best not in parts_of}
-    return found
+        ending = "_" + max(name.split("*"), key=len).rstrip("_").rpartition("_")[2]
+        groups.setdefault(next((known for known in groups if known in name), ending.removeprefix("__")), []).append(
+            name
+        )
+    return groups
 
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
-    """Files in which such a name stands where it is bound."""
-    names = (*options.names, *options.suspect_names)
-    if not names:
-        return ()
-    any_name = f"_*(?:{'|'.join(map(_body, names))})"
-    pattern = (
-        rf"\bdef[ \t]+{any_name}[ \t]*\("
-        rf"|^[ \t]*(?:\w+\.)*{any_name}[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*(?!None\b|True\b|False\b|[\"'\d])"
-        rf"|\b{any_name}[ \t]*:=|\bas[ \t]+{any_name}\b|[\[(,][ \t]*[\"']{any_name}[\"']|^[ \t]*{any_name}[ \t]*,[^\n]*="
-    ).encode()
-    return tuple(Anchor((word,), pattern) for word in _words(names))
+    """Files in which such a name stands where it is bound: after `def`, before `=`, after `as`, in quotes."""
+    found: list[Anchor] = []
+    for piece, names in _endings((*options.names, *options.suspect_names)).items():
+        name = f"_*(?:{'|'.join(map(_body, names))})"
+        assigned = r"[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*(?!None\b|True\b|False\b|[\"'\d])"
+        pattern = (
+            rf"\bdef[ \t]+{name}\b|^[ \t]*(?:\w+\.)*{name}(?:{assigned}|[ \t]*,[^\n=]*=(?!=))|(?<!\w){name}[ \t]*:="
+            rf"|\bas[ \t]+{name}\b|,[ \t]*{name}[ \t]*="
+            rf"|(?:setattr|globals|locals|vars|__dict__)\b[^\n]*(?:[\"']{name}[\"']|\b{name}=)"
+        )
+        exact = {max(name.split("*"), key=len) for name in names}
+        fewest = sorted(e.encode() for e in exact if not any(other in e for other in exact - {e}))
+        found.append(Anchor((piece.encode(),), pattern.encode(), any_of=tuple(fewest)))
+    return tuple(found)
 
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a binding."""
     emitters = Emitters(run.project, run.config)
     for file in run.anchored:
-        if run.is_surface(file):
+        if run.is_surface(file) or is_stub(file):
             continue
         facts = run.project.facts(file.path)
         if facts is not None:
@@ -152,28 +145,15 @@ class _File:
     def _evidence(self, name: str, index: int) -> tuple[TrailStep, ...] | None:
         """What speaks for an emitter: nothing more needed for a sure name; None where a suspect one has nothing."""
         for found in self.bodies.of_function(index):
-            if self.sure(name):
+            if self.sure(name) or self._counts(self.bodies, index, found):
                 return (self._step(found.pos, found.what),)
-            if found.kind == "log" and not self._tells(index, found.pos):
-                continue
-            if found.kind == "print" and not self.bodies.forwards(index, found):
-                continue
-            return (self._step(found.pos, found.what),)
         return () if self.sure(name) else None
 
-    def _tells(self, index: int, pos: Pos) -> bool:
-        """True for a log call that carries the event itself; not for a remark that something was done or went wrong."""
-        function = self.facts.functions[index]
-        names = {parameter.name for parameter in function.parameters} - {"self", "cls"}
-        for call in self.facts.calls:
-            if call.expr[-1] == pos:
-                given = (*call.expr[2], *(value for _, value, _ in call.expr[3]))
-                carried = [e for value in given for e in nested(value) if e[0] == "name" and e[1] in names]
-                if not carried:
-                    return False
-                method = call.expr[1][2] if call.expr[1][0] == "attr" else ""
-                return method in ("info", "log", "msg", "notice") or (bool(given) and given[0] in carried)
-        return False
+    def _counts(self, bodies: Bodies, index: int, found: Evidence) -> bool:
+        """True where a call sends what the function was given, not a remark that something was done or went wrong."""
+        if found.kind == "post":
+            return True
+        return bodies.forwards(index, found.pos) and not found.aside
 
     def _value(self, name: str, value: Expr, scope: int, pos: Pos) -> Diagnostic | None:
         """A name that gets a value: reported where that is something callable which is not the surface's own."""
@@ -205,7 +185,7 @@ class _File:
         return expr
 
     def _callable(self, name: str, origin: Origin) -> tuple[TrailStep, ...] | None:
-        """Evidence for a value that can be called: empty for a sure name, None where it is nothing callable or harmless."""
+        """Evidence for a value that can be called, () for a sure name; None where it is not callable or harmless."""
         project = self.run.project
         facts = project.facts(origin.path) if origin.path else None
         if origin.kind == "function" and facts is not None:
@@ -218,7 +198,8 @@ class _File:
                 project, self.run.config, self.emitters, origin.path, facts,
                 (*self.run.options.libraries, *self.run.options.clients),
             )  # fmt: skip
-            found = next(iter(bodies.of_function(origin.index)), None)
+            signs = bodies.of_function(origin.index)
+            found = next((sign for sign in signs if self._counts(bodies, origin.index, sign)), None)
             return None if found is None else (self._step(found.pos, found.what, origin.path),)
         if origin.kind == "instance" and facts is not None and 0 <= origin.index < len(facts.classes):
             methods = facts.scopes[facts.classes[origin.index].scope].bindings.get("__call__")
@@ -232,7 +213,7 @@ class _File:
         if origin.kind == "external":
             if self.sure(name):
                 return ()
-            return () if origin.name in ("builtins.print",) or self._library(origin.name) else None
+            return () if origin.name == "builtins.print" or self._library(origin.name) else None
         return None
 
     def _library(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which outside names are telemetry of their own: the banned modules, less what the configuration makes part of the surface."""
+"""Which outside names are banned: telemetry libraries, less what the configuration makes part of the surface."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Banned:
         """Return what `config` bans.
 
         A library (`kind = "library"`) may use telemetry APIs, so `library_modules` hold instead of `modules`. Under
-        `logging = "central"` stdlib logging is free. A module that is the project's own (one of `files` is the package of
-        that name) is no outside library; the standard library's `logging` always is.
+        `logging = "central"` stdlib logging is free. A module that is the project's own (one of `files` is its package) is
+        no outside library; the standard library's `logging` always is.
         """
         names = set(library_modules if config.kind == "library" else modules)
         if config.logging != "facade" and config.kind != "library":
@@ -66,7 +66,7 @@ class Banned:
         return cls(frozenset(names), frozenset(name.partition(".")[0] for name in names), listed)
 
     def module_of(self, name: str) -> str:
-        """Return the banned module that `name` is or lies below, the longest; "" where there is none or it is listed."""
+        """Return the longest banned module that `name` is or lies below; "" where there is none or it is listed."""
         if name.partition(".")[0] not in self.roots:
             return ""
         prefix = name

@@ -1,13 +1,15 @@
-"""Reports telemetry that is set up outside the surface: handlers, formatters, exporters, providers, SDK initialisation."""
+"""Reports telemetry that is set up outside the surface: handlers, formatters, exporters, providers, SDKs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from obs_lint.checks import Check
+from obs_lint.checks.expressions import renamed
+from obs_lint.checks.imported import is_stub, may_say
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
@@ -20,7 +22,7 @@ from obs_lint.project import Origin, Project
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `configuration-call` may be told. All are dotted patterns; `*` within a segment, `**` for any number of them."""
+    """What `configuration-call` may be told: dotted patterns, `*` within a segment, `**` for any number of them."""
 
     functions: tuple[str, ...] = ()
     """Functions and classes whose call configures telemetry."""
@@ -30,6 +32,8 @@ class Options:
     """Classes that nobody may derive from outside the surface."""
     harmless: tuple[str, ...] = ()
     """Classes that may be handed to such a method all the same."""
+    program_folders: tuple[str, ...] = ()
+    """Names of folders, at any depth, whose files are programs of their own if they have a `__main__` guard."""
 
 
 class Configured(NamedTuple):
@@ -46,40 +50,33 @@ class Configured(NamedTuple):
 
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
-    """Files that import a library which can be configured and say so, and those that hold a tell-tale method name."""
-    by_root: dict[str, set[str]] = {}
-    for name in options.functions:
-        by_root.setdefault(name.partition(".")[0], set()).add(_word(name))
-    for name in options.methods:
-        by_root.setdefault(name.partition(".")[0], set()).add(_word(name))
-    classes: dict[str, set[str]] = {}
+    """Files that import a library which can be configured, and say so."""
+    called: dict[str, set[str]] = {}
+    for name in (*options.functions, *options.methods):
+        called.setdefault(name.partition(".")[0], set()).add(name.rpartition(".")[2])
+    bases: dict[str, set[str]] = {}
     for name in options.classes:
-        classes.setdefault(name.partition(".")[0], set()).add(_word(name))
-    found: list[Anchor] = []
-    groups: dict[frozenset[str], list[str]] = {}
-    for root, words in by_root.items():
-        groups.setdefault(frozenset(words), []).append(root)
-    for called, roots in groups.items():
-        alternatives = "|".join(sorted(called))
-        pattern = (
-            rf"(?<!def )(?<!\w)(?:{alternatives})[ \t]*\(|^[ \t]*(?:from[ \t]|import[ \t])[^\n]*(?<!\w)(?:{alternatives})[ \t]+as\b"
-            rf"|=[ \t]*(?:\w+\.)*(?:{alternatives})[ \t]*$"
-        )
-        found.append(Anchor((), pattern.encode(), tuple(sorted(roots))))
-    for root, words in classes.items():
-        alternatives = "|".join(sorted(words))
-        pattern = (
-            rf"^[ \t]*class[ \t]+\w+[ \t]*\([^)]*(?<!\w)(?:{alternatives})(?!\w)"
-            rf"|^[ \t]*(?:from[ \t][^\n]*)?import[ \t][^\n]*(?<!\w)(?:{alternatives})[ \t]+as\b"
-        )
-        found.append(Anchor((), pattern.encode(), (root,)))
-    for name in options.methods:
-        word = name.rpartition(".")[2]
-        found.append(Anchor((word.encode(),), rf"\.{re.escape(word)}[ \t]*\(".encode()))
-    # a module laundered through another one: `log.basicConfig(` without an import of logging
-    if any(name.endswith("Config") for name in options.functions):
-        found.append(Anchor((b"Config(",), rb"(?<!def )(?<!\w)(?:basicConfig|dictConfig|fileConfig)\("))
-    return tuple(dict.fromkeys(found))
+        bases.setdefault(name.partition(".")[0], set()).add(_word(name))
+    found: dict[Anchor, None] = {}
+    for root, words in called.items():
+        pieces = tuple(sorted({max(word.split("*"), key=len).encode() for word in words}))
+        names = "|".join(sorted(map(_word, words)))
+        pattern = rf"(?<!def )(?<!\w)(?:{names})(?:[ \t]*\(|[ \t]+as\b|[ \t]*$)"
+        found[Anchor(pattern=pattern.encode(), modules=(root,), any_of=pieces)] = None
+    for root, classes in bases.items():
+        names = "|".join(sorted(classes))
+        derived = rf"class[ \t]+\w+[ \t]*\([^)]*(?<!\w)(?:{names})(?!\w)"
+        found[Anchor(pattern=derived.encode(), modules=(root,), any_of=(b"class ",))] = None
+        renamed_import = rf"(?<!\w)(?:{names})[ \t]+as\b"
+        found[Anchor(pattern=renamed_import.encode(), modules=(root,), any_of=(b" as ",))] = None
+    methods = tuple(sorted({name.rpartition(".")[2].encode() + b"(" for name in options.methods}))
+    if methods:  # of a logger that was inherited or handed in
+        found[Anchor(any_of=methods)] = None
+    laundered = sorted({name.rpartition(".")[2] for name in options.functions if name.endswith("Config")})
+    if laundered:  # `log.basicConfig(` in a file that got `log` from another one
+        pattern = rf"(?<!def )(?<!\w)(?:{'|'.join(map(re.escape, laundered))})\("
+        found[Anchor((b"Config(",), pattern.encode())] = None
+    return tuple(found)
 
 
 def _word(name: str) -> str:
@@ -88,76 +85,92 @@ def _word(name: str) -> str:
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a statement or class."""
+    project = run.project
     derived: set[str] = set()
-    seen: set[str] = set()
+    reported: set[tuple[str, Pos]] = set()
+
+    def reports(file: ProjectFile, found: Iterable[Configured]) -> Iterator[Diagnostic]:
+        silent = run.is_surface(file) or run.is_wiring(file) or is_stub(file)
+        for one in found:
+            if one.how == "derived":
+                derived.add(one.shown)
+            if not silent and (file.path, one.pos) not in reported:
+                reported.add((file.path, one.pos))
+                doing = "configures telemetry" if one.how == "called" else f"is derived from `{one.name}`"
+                yield run.report(
+                    file, one.pos, target=one.name, scope=one.scope, name=one.name, shown=one.shown, doing=doing
+                )
+
     for file in run.anchored:
-        yield from _in_file(run, file, derived)
-        seen.add(file.path)
+        facts = project.facts(file.path)
+        if facts is not None and not (facts.main_guard and _among_programs(run.options, file)):
+            yield from reports(file, configured(project, run.options, run.config, file, facts))
     mine = {file.path: file for file in run.files}
     asked: set[str] = set()
-    while fresh := derived - asked:  # classes that are derived from those, in files that say nothing of logging
+    while fresh := frozenset(derived - asked):  # classes that derive from those, in files that say nothing of logging
         asked |= fresh
-        base = "|".join(sorted(map(re.escape, fresh)))
-        pattern = rf"^[ \t]*class[ \t]+\w+[ \t]*\([^)]*(?<!\w)(?:{base})(?!\w)|\b(?:{base})[ \t]+as\b".encode()
-        for path in sorted({path for path, _ in run.project.imports_naming(frozenset(fresh))} - seen):
-            if path in mine and run.project.mentions(path, pattern):
-                seen.add(path)
-                yield from _in_file(run, mine[path], derived)
+        names = "|".join(sorted(map(re.escape, fresh)))
+        pattern = rf"^[ \t]*class[ \t]+\w+[ \t]*\([^)]*(?<!\w)(?:{names})(?!\w)|\b(?:{names})[ \t]+as\b".encode()
+        for path in sorted({path for path, _ in project.imports_naming(fresh)} & mine.keys()):
+            if may_say(project, path, pattern) and (facts := project.facts(path)) is not None:
+                file = mine[path]
+                yield from reports(file, _derived(project, run.options, run.config, file, facts, fresh))
 
 
-def _in_file(run: RuleRun[Options], file: ProjectFile, derived: set[str]) -> Iterator[Diagnostic]:
-    """What one file configures; names of classes that it derives go to `derived`."""
-    facts = run.project.facts(file.path)
-    if facts is None:
-        return
-    silent = run.is_surface(file) or run.is_wiring(file)
-    for found in configured(run.project, run.options, run.config, file, facts):
-        if found.how == "derived":
-            derived.add(found.shown)
-        if not silent:
-            doing = "configures telemetry" if found.how == "called" else f"is derived from `{found.name}`"
-            yield run.report(
-                file, found.pos, target=found.name, scope=found.scope, name=found.name, shown=found.shown, doing=doing
-            )
+def _among_programs(options: Options, file: ProjectFile) -> bool:
+    return any(folder.strip("_") in options.program_folders for folder in file.path.split("/")[:-1])
 
 
 def configured(
-    project: Project, options: Options, config: Config, file: ProjectFile, facts: FileFacts
+    project: Project,
+    options: Options,
+    config: Config,
+    file: ProjectFile,
+    facts: FileFacts,
 ) -> Iterator[Configured]:
     """Yield every place of a file that configures telemetry, one a statement."""
     last = re.compile(
         "|".join(sorted({_word(name) for name in (*options.functions, *options.methods)})) or "(?!)"
     ).fullmatch
-    renamed = _renamed(facts, last)
+    others = renamed(facts, last)
     statements: set[Pos] = set()
     for call in facts.calls:
         func = call.expr[1]
         name = func[2] if func[0] == "attr" else func[1] if func[0] == "name" else ""
-        if call.statement in statements or not (last(name) or name in renamed):
+        if call.statement in statements or not (last(name) or name in others):
             continue
         target = _target(project, options, config, file.path, call, func)
         if target:
             statements.add(call.statement)
             yield Configured(func[-1], call.scope, target, spelled(func), "called")
-    for number, cls in enumerate(facts.classes):
-        for base in cls.bases:
-            target = _base(project, options, file.path, cls.parent, base, {(file.path, number)})
-            if target and not _listed(target, config):
-                yield Configured(cls.name_pos, cls.parent, target, cls.name, "derived")
-                break
+    yield from _derived(project, options, config, file, facts, ())
 
 
-def _renamed(facts: FileFacts, last: object) -> frozenset[str]:
-    """Names that the file binds to one of the functions under another name."""
-    matches = last if callable(last) else lambda _: None
-    found = {a.asname for i in facts.imports for a in i.names if a.asname and matches(a.name.rpartition(".")[2])}
-    for scope in facts.scopes:
-        for name, bindings in scope.bindings.items():
-            for binding in bindings:
-                value = binding.value
-                if value and value[0] == "attr" and matches(value[2]):
-                    found.add(name)
-    return frozenset(found)
+def _derived(
+    project: Project, options: Options, config: Config, file: ProjectFile, facts: FileFacts, known: Collection[str]
+) -> Iterator[Configured]:
+    """Yield the classes of a file that derive from a listed one, over any number of classes between.
+
+    `known`: names of classes in other files that do.
+    """
+    listed = re.compile("|".join((*sorted(map(_word, options.classes)), *map(re.escape, known))) or "(?!)").fullmatch
+    names = set(renamed(facts, listed))
+    todo = list(enumerate(facts.classes))
+    more = True
+    while more:
+        more = False
+        for number, cls in tuple(todo):
+            spellings = [base[1] if base[0] == "name" else base[2] if base[0] == "attr" else "" for base in cls.bases]
+            if not any(listed(name) or name in names for name in spellings):
+                continue
+            todo.remove((number, cls))
+            for base in cls.bases:
+                target = _base(project, options, file.path, cls.parent, base, {(file.path, number)})
+                if target and not _listed(target, config):
+                    names.add(cls.name)
+                    more = True
+                    yield Configured(cls.name_pos, cls.parent, target, cls.name, "derived")
+                    break
 
 
 def _target(project: Project, options: Options, config: Config, path: str, call: CallSite, func: Expr) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from obs_lint.checks import Check
 from obs_lint.checks.banned import Banned, BannedModules, banned_by
-from obs_lint.checks.expressions import arguments, expressions, leading_text
+from obs_lint.checks.expressions import arguments, expressions, leading_text, renamed
+from obs_lint.checks.imported import is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic, Severity
 from obs_lint.discovery import ProjectFile
-from obs_lint.facts.model import Expr, FileFacts
+from obs_lint.facts.model import Expr, FileFacts, Pos
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,13 @@ class Options(BannedModules):
     """What `dynamic-telemetry-import` may be told."""
 
     importers: tuple[str, ...] = ()
-    """Dotted names of callables whose first argument names what they import (`module`, `module.name`, `module:name`)."""
+    """Dotted names of callables whose first argument says what they import: `module`, `module.name`, `module:name`."""
     evaluators: tuple[str, ...] = ()
     """Dotted names of callables that run their first argument as Python."""
 
+
+_Keyed = tuple[Diagnostic, tuple[Pos, str]]
+"""A diagnostic, and what tells it from others."""
 
 _LOOKUPS = ("get", "setdefault", "__getitem__")
 
@@ -36,27 +41,26 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
         return ()
     roots = "|".join(sorted(map(re.escape, modules)))
     plain = rf"(?!(?:{roots})\b)\.*[A-Za-z_][\w.]*"
-    other = rf"\s*(?:\"{plain}\"|'{plain}')\s*[,)\]]"
-    unknown = r"\s*\)|\s*settings\.\w+\s*\)"
+    harmless = rf"\s*(?:__name__\s*[\])]|\)|settings\.\w+\s*\)|(?:\"{plain}\"|'{plain}')\s*[,)\]])"
     found: list[Anchor] = []
     for name in sorted({name.rpartition(".")[2] for name in options.importers}):
         homes = {n.rpartition(".")[0] for n in options.importers if n.rpartition(".")[2] == name}
         word = re.escape(name)
-        called = rf"\b{word}\s*\(" if config.strict_dynamic else rf"(?<!def )\b{word}\s*\((?!{other}|{unknown})"
-        passed = rf"\b{word}[ \t]+as\b|,\s*[\"']{word}[\"']|(?:=|\(|,)[ \t]*(?:\w+\.)*{word}[ \t]*(?:$|[#;,)])"
-        pattern = f"{called}|{passed}".encode()
-        if "builtins" in homes:
-            found.append(Anchor((name.encode(),), pattern))
-        else:
-            found.append(Anchor((), pattern, tuple(sorted(homes))))
-    looked = rf"^(?![ \t]*del\b)[^#\n]*[\w)]\.modules\s*\[(?!\s*(?:__name__\s*\]|{other}))(?![^\]\n]*\]\s*=[^=])"
-    called = rf"\bmodules\s*\.\s*(?:{'|'.join(_LOOKUPS)})\s*\((?!\s*(?:__name__|{other}))"
-    alias = r"^[ \t]*from[ \t]+sys[ \t]+import\b[^\n]*\bmodules\b|,\s*[\"']modules[\"']\s*\)|=[ \t]*(?:\w+\.)?modules[ \t]*(?:$|[#;])"
-    found.append(Anchor((), f"{looked}|{called}|{alias}".encode(), ("sys",)))
-    for name in sorted({name.rpartition(".")[2] for name in options.evaluators}):
-        text = rf"(?<![\w.]){name}\s*\(\s*(?:\w+\s*\(\s*)?[rRuUfF]?[\"'][^\n]*\b(?:{roots}|__import__|import_module)\b"
-        bound = rf"(?<![\w.]){name}\s*\(\s*[A-Z_][A-Z0-9_]*\s*[,)]|=[ \t]*(?:builtins\.)?{name}[ \t]*$"
-        found.append(Anchor((name.encode() + b"(",), f"{text}|{bound}".encode()))
+        called = r"\s*\(" if config.strict_dynamic else rf"(?<!def {word})\s*\((?!{harmless})"
+        handed_on = rf"(?<!import {word})[ \t]*(?:$|[#;,)])"
+        pattern = rf"(?<!\w){word}(?:{called}|[ \t]+as\b|[\"']|{handed_on})".encode()
+        modules_of = () if "builtins" in homes else tuple(sorted(homes))
+        found.append(Anchor(pattern=pattern, modules=modules_of, any_of=(name.encode(),)))
+    read = rf"\s*(?:\[(?!{harmless})(?![^\]\n]*\]\s*=[^=])|\.\s*(?:{'|'.join(_LOOKUPS)})\s*\((?!{harmless}))"
+    attribute = rf"(?<!del sys)(?<!in sys)\.modules(?:{read}|[ \t]*(?:$|[#;]))"
+    named = r"[\"']modules[\"']\s*\)"
+    found.append(Anchor(pattern=f"{attribute}|{named}".encode(), modules=("sys",), any_of=(b"modules",)))
+    found.append(Anchor(modules=("sys.modules",)))
+    text = rf"\s*\(\s*(?:\w+\s*\(\s*)?[rRuUfF]?[\"'][^\n]*\b(?:{roots}|__import__|import_module)\b"
+    constant = r"\s*\(\s*[A-Z_][A-Z0-9_]*\s*[,)]|[ \t]*$"
+    for name in sorted({name.rpartition(".")[2] for name in options.evaluators} - {"eval"}):  # eval needs __import__
+        pattern = rf"(?<![\w.]){name}(?:{text}|{constant})".encode()
+        found.append(Anchor(pattern=pattern, any_of=(name.encode() + b"(", b"= " + name.encode() + b"\n")))
     return tuple(found)
 
 
@@ -66,7 +70,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     if not banned.roots:
         return
     for file in run.anchored:
-        if run.is_surface(file) or run.is_wiring(file):
+        if run.is_surface(file) or run.is_wiring(file) or is_stub(file):
             continue
         facts = run.project.facts(file.path)
         if facts is not None:
@@ -83,16 +87,19 @@ class _File:
         self.facts = facts
         self.importers = frozenset(run.options.importers)
         self.evaluators = frozenset(run.options.evaluators)
+        functions = {name.rpartition(".")[2] for name in (*self.importers, *self.evaluators)} | {"modules"}
+        self.names = functions | renamed(facts, functions.__contains__)
+        """How the functions and sys.modules are spelled here."""
 
     def diagnostics(self) -> Iterator[Diagnostic]:
-        seen: set[tuple[tuple[int, int, int, int], str]] = set()
+        seen: set[tuple[Pos, str]] = set()
         for expr, scope in expressions(self.facts):
             for diagnostic, key in self._found(expr, scope):
                 if key not in seen:
                     seen.add(key)
                     yield diagnostic
 
-    def _found(self, expr: Expr, scope: int) -> Iterator[tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]]:
+    def _found(self, expr: Expr, scope: int) -> Iterator[_Keyed]:
         if expr[0] == "sub":
             if self._is_modules(expr[1], scope):
                 yield from self._named(expr, scope, expr[2], "sys.modules")
@@ -106,18 +113,25 @@ class _File:
         if func[0] == "attr" and func[2] in _LOOKUPS and self._is_modules(func[1], scope):
             yield from self._named(expr, scope, given[0], f"sys.modules.{func[2]}")
             return
-        name = self._external(func, scope)
+        name = self._external(func, scope) if self._concerns(func) else ""
         if name in self.importers:
-            package = next(
-                (value for key, value, _ in expr[3] if key == "package"), given[1] if len(given) > 1 else None
-            )
+            package = next((value for key, value, _ in expr[3] if key == "package"), None)
+            package = given[1] if package is None and len(given) > 1 else package
             yield from self._named(expr, scope, given[0], name, package)
         elif name in self.evaluators:
             yield from self._evaluated(expr, scope, given[0], name)
         else:
-            for callee, argument in zip(given, given[1:], strict=False):
-                if callee[0] in ("name", "attr") and (passed := self._external(callee, scope)) in self.importers:
+            for callee, argument in pairwise(given):
+                if self._concerns(callee) and (passed := self._external(callee, scope)) in self.importers:
                     yield from self._named(expr, scope, argument, passed)
+
+    def _concerns(self, expr: Expr) -> bool:
+        """True for what is spelled like one of the functions, or like a name that the file gives to one."""
+        if expr[0] == "name":
+            return expr[1] in self.names
+        if expr[0] == "attr":
+            return expr[2] in self.names
+        return bool(expr[0] == "call" and expr[1][:2] == ("name", "getattr"))
 
     def _external(self, expr: Expr, scope: int) -> str:
         """The outside name that an expression is, one of those that matter where there are several."""
@@ -137,11 +151,9 @@ class _File:
         return names[0] if names else ""
 
     def _is_modules(self, expr: Expr, scope: int) -> bool:
-        return self._external(expr, scope) == "sys.modules"
+        return self._concerns(expr) and self._external(expr, scope) == "sys.modules"
 
-    def _named(
-        self, expr: Expr, scope: int, argument: Expr, how: str, package: Expr | None = None
-    ) -> Iterator[tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]]:
+    def _named(self, expr: Expr, scope: int, argument: Expr, how: str, package: Expr | None = None) -> Iterator[_Keyed]:
         """The banned modules that an argument may name."""
         project = self.run.project
         sequence = argument[2] if argument[0] == "seq" else (argument,)
@@ -170,9 +182,7 @@ class _File:
                 return ".".join([*base, rest])
         return ""
 
-    def _evaluated(
-        self, expr: Expr, scope: int, argument: Expr, how: str
-    ) -> Iterator[tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]]:
+    def _evaluated(self, expr: Expr, scope: int, argument: Expr, how: str) -> Iterator[_Keyed]:
         """Text that is run: what it imports counts as imported here."""
         inner = argument
         if inner[0] == "call" and self._external(inner[1], scope) in (
@@ -187,14 +197,12 @@ class _File:
                     if module := self.banned.module_of(name):
                         yield self._report(expr, scope, module, how, name)
 
-    def _report(
-        self, expr: Expr, scope: int, module: str, how: str, name: str
-    ) -> tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]:
+    def _report(self, expr: Expr, scope: int, module: str, how: str, name: str) -> _Keyed:
         shown = how.removeprefix("builtins.")
         made = self.run.report(self.file, expr[-1], target=name, scope=scope, module=module, how=shown)
         return made, (expr[-1], module)
 
-    def _notice(self, expr: Expr, scope: int, how: str) -> tuple[Diagnostic, tuple[tuple[int, int, int, int], str]]:
+    def _notice(self, expr: Expr, scope: int, how: str) -> _Keyed:
         shown = how.removeprefix("builtins.")
         made = self.run.report(self.file, expr[-1], target=how, scope=scope, module="?", how=shown)
         text = (

@@ -1,4 +1,4 @@
-"""Evidence that a function sends telemetry: its body logs, prints, posts, or calls a telemetry library or the surface."""
+"""Evidence that a function sends telemetry: it logs, prints, posts, or calls a telemetry library or the surface."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from obs_lint.checks.expressions import nested
+from obs_lint.checks.banned import root_name
+from obs_lint.checks.expressions import children, renamed
+from obs_lint.checks.imported import absolute
 from obs_lint.config.model import Config
 from obs_lint.events.emitters import Emitters, spelled
 from obs_lint.facts.model import CallSite, Expr, FileFacts, Pos
 from obs_lint.patterns import names_match
-from obs_lint.project import Origin, Project
+from obs_lint.project import Project
 
 LOG_METHODS = frozenset(
     (
@@ -40,15 +42,22 @@ _PRINTS = frozenset(
 _POSTS = frozenset(
     f"{module}.{name}" for module in ("requests", "httpx", "requests.api") for name in ("post", "put", "request")
 ) | {"urllib.request.urlopen", "urllib3.request", "aiohttp.request"}
+_OUTSIDE = frozenset(("logging", "pprint", "sys", "rich", "requests", "httpx", "urllib", "urllib3", "aiohttp"))
+_TELLING = LOG_METHODS | POST_METHODS | {name.rpartition(".")[2] for name in (*_PRINTS, *_POSTS)}
 _HTTP_OBJECTS = (
-    "requests.Session", "requests.session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession", "urllib3.PoolManager",
-)  # fmt: skip
-_ENDPOINT = re.compile(
-    r"https?://[^\s/]*(?:posthog|segment\.(?:io|com)|amplitude|mixpanel|snowplow|rudderstack|heapanalytics|sentry\.io|datadoghq|"
-    r"newrelic|honeycomb\.io|telemetry|analytics|logfire|logtail|loggly|papertrail|splunk|scarf\.sh)"
-    r"|/v1/(?:traces|metrics|logs)\b|/api/v1/otlp\b|iglu:",
-    re.IGNORECASE,
+    "requests.Session",
+    "requests.session",
+    "httpx.Client",
+    "httpx.AsyncClient",
+    "aiohttp.ClientSession",
+    "urllib3.PoolManager",
 )
+ENDPOINT = (
+    r"https?://[^\s/\"']*(?:posthog|segment\.(?:io|com)|amplitude|mixpanel|snowplow|rudderstack|heapanalytics|sentry\.io|"
+    r"datadoghq|newrelic|honeycomb\.io|telemetry|analytics|logfire|logtail|loggly|papertrail|splunk|scarf\.sh)"
+)
+"""A regular expression for the address of a telemetry or product-analytics service."""
+_ENDPOINT = re.compile(ENDPOINT, re.IGNORECASE)
 
 
 class Evidence(NamedTuple):
@@ -58,7 +67,9 @@ class Evidence(NamedTuple):
     what: str
     """`logs`, `prints`, `posts`, `calls telemetry` and so on, with the name."""
     kind: str
-    """log | print | post | telemetry | surface"""
+    """log | print | post | telemetry | emitter"""
+    aside: bool = False
+    """A log call below or above `info`, whose text is its own: it tells of something else than the event."""
 
 
 class Bodies:
@@ -96,6 +107,33 @@ class Bodies:
                 found.setdefault(function, []).append(call)
         return found
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """Names that the file takes from a telemetry or HTTP library or the surface, or gives to what it took."""
+        roots = self._roots | _OUTSIDE
+        file = self._project.files[self._path]
+        patterns = self._config.surface or ()
+        taken: set[str] = set()
+        for statement in self._facts.imports:
+            for alias in statement.names:
+                bound = alias.asname or (alias.name if statement.module is not None else alias.name.partition(".")[0])
+                name = alias.name if statement.module is None else absolute(file, statement.module, statement.level)
+                if (not statement.level and name.partition(".")[0] in roots) or self._of_surface(
+                    name, alias.name, patterns
+                ):
+                    taken.add(bound)
+        return frozenset(taken) | renamed(self._facts, taken.__contains__)
+
+    def _of_surface(self, module: str, name: str, patterns: tuple[str, ...]) -> bool:
+        if any(names_match(pattern, (module, f"{module}.{name}")) for pattern in patterns):
+            return True
+        return bool(patterns) and self._is_own(module, name)
+
+    def _is_own(self, module: str, name: str) -> bool:
+        find, files = self._project.find_module, self._project.files
+        paths = (*find(module, self._path), *find(f"{module}.{name}", self._path))
+        return any(self._project.is_surface(files[path], self._config) for path in paths)
+
     def of_function(self, function: int) -> Iterator[Evidence]:
         """Yield what in the body of a function sends something, in source order."""
         for call in self._calls.get(function, ()):
@@ -103,13 +141,13 @@ class Bodies:
             if found is not None:
                 yield found
 
-    def forwards(self, function: int, evidence: Evidence) -> bool:
-        """True where the call passes something of the function's parameters on."""
+    def forwards(self, function: int, pos: Pos) -> bool:
+        """True where the call at `pos` hands a parameter of the function on as it is, maybe within a text or a dict."""
         names = {parameter.name for parameter in self._facts.functions[function].parameters} - {"self", "cls"}
         for call in self._calls.get(function, ()):
-            if call.expr[-1] == evidence.pos:
+            if call.expr[-1] == pos:
                 values = (*call.expr[2], *(value for _, value, _ in call.expr[3]))
-                return any(e[0] == "name" and e[1] in names for value in values for e in nested(value))
+                return any(name in names for value in values for name in _bare_names(value))
         return False
 
     def of_call(self, call: CallSite) -> Evidence | None:
@@ -117,7 +155,9 @@ class Bodies:
         func: Expr = call.expr[1]
         pos: Pos = call.expr[-1]
         method = func[2] if func[0] == "attr" else func[1] if func[0] == "name" else ""
-        if not method:
+        if not method or not (
+            method in _TELLING or method in self._emitters.last_names or root_name(func) in self._names
+        ):
             return None
         origins = self._project.resolve(self._path, call.scope, func)
         for origin in origins:
@@ -127,14 +167,12 @@ class Bodies:
                 if origin.name in _POSTS or (method in POST_METHODS and origin.name.startswith(_HTTP_OBJECTS)):
                     return Evidence(pos, f"posts with `{origin.name}`", "post")
                 if origin.name.partition(".")[0] == "logging" and method in LOG_METHODS:
-                    return Evidence(pos, f"logs with `{spelled(func)}`", "log")
+                    return _logs(call.expr, func, method, pos)
                 if self._is_library(origin.name):
                     return Evidence(pos, f"calls `{origin.name}`", "telemetry")
         emitter = self._emitters.of_call(self._path, call.scope, func) if method in self._emitters.last_names else None
         if emitter is not None:
-            return Evidence(pos, f"calls the emitter `{emitter.function}`", "surface")
-        if any(o.kind in ("function", "class") and self._in_surface(o) for o in origins):
-            return Evidence(pos, f"calls the surface's `{spelled(func)}`", "surface")
+            return Evidence(pos, f"calls the emitter `{emitter.function}`", "emitter")
         return self._of_method(call, func, method, pos) if func[0] == "attr" else None
 
     def _of_method(self, call: CallSite, func: Expr, method: str, pos: Pos) -> Evidence | None:
@@ -143,13 +181,13 @@ class Bodies:
         for origin in receivers:
             if origin.kind in ("result", "instance", "external"):
                 if origin.name.partition(".")[0] == "logging":
-                    return Evidence(pos, f"logs with `{spelled(func)}`", "log") if method in LOG_METHODS else None
+                    return _logs(call.expr, func, method, pos) if method in LOG_METHODS else None
                 if self._is_library(origin.name):
                     return Evidence(pos, f"calls `{spelled(func)}` of `{origin.name.partition('.')[0]}`", "telemetry")
                 if origin.name.startswith(_HTTP_OBJECTS) and method in POST_METHODS:
                     return Evidence(pos, f"posts with `{spelled(func)}`", "post")
         if method in LOG_METHODS and _LOGGER.fullmatch(owner):
-            return Evidence(pos, f"logs with `{spelled(func)}`", "log")
+            return _logs(call.expr, func, method, pos)
         if method in POST_METHODS and _CLIENT.fullmatch(owner):
             return Evidence(pos, f"posts with `{spelled(func)}`", "post")
         return None
@@ -159,9 +197,24 @@ class Bodies:
             return False
         return any(name == library or name.startswith(library + ".") for library in self._libraries)
 
-    def _in_surface(self, origin: Origin) -> bool:
-        file = self._project.files.get(origin.path)
-        return file is not None and self._project.is_surface(file, self._config)
+
+def _logs(call: Expr, func: Expr, method: str, pos: Pos) -> Evidence:
+    own_text = bool(call[2]) and call[2][0][0] in ("const", "fstr", "binop")
+    aside = own_text and method not in ("info", "log", "msg", "notice")
+    return Evidence(pos, f"logs with `{spelled(func)}`", "log", aside)
+
+
+def _bare_names(expr: Expr) -> Iterator[str]:
+    """Names in an expression that are not just the owner of an attribute or an item."""
+    stack = [expr]
+    while stack:
+        current = stack.pop()
+        if current[0] == "name":
+            yield current[1]
+        elif current[0] in ("attr", "sub"):
+            continue
+        else:
+            stack.extend(children(current)[1:] if current[0] == "call" else children(current))
 
 
 def endpoint(text: str) -> bool:

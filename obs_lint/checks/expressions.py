@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from obs_lint.facts.model import Expr, FileFacts
 
@@ -83,6 +83,34 @@ def _roots(facts: FileFacts) -> Iterator[tuple[Expr, int]]:
         for parameter in function.parameters:
             if parameter.default is not None:
                 yield parameter.default, function.parent
+
+
+def renamed(facts: FileFacts, matches: Callable[[str], object]) -> frozenset[str]:
+    """Return the names that a file gives, by import or assignment, to what has a last segment that `matches`."""
+    found = {
+        alias.asname
+        for statement in facts.imports
+        for alias in statement.names
+        if alias.asname and matches(alias.name.rpartition(".")[2])
+    }
+    assigned = [
+        (name, frozenset(part[1 if part[0] == "name" else 2] for part in nested(binding.value) if part[0] in _CHAIN))
+        for scope in facts.scopes
+        for name, bindings in scope.bindings.items()
+        for binding in bindings
+        if binding.value is not None and binding.kind in ("assign", "walrus")
+    ]
+    more = True
+    while more:
+        more = False
+        for name, parts in assigned:
+            if name not in found and any(part in found or matches(part) for part in parts):
+                found.add(name)
+                more = True
+    return frozenset(found)
+
+
+_CHAIN = ("name", "attr")
 
 
 def arguments(call: Expr) -> tuple[Expr, ...]:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from obs_lint.checks import Check
 from obs_lint.checks.banned import Banned, BannedModules, annotations_only, banned_by, root_name
+from obs_lint.checks.imported import absolute, is_stub, may_say
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
@@ -26,7 +27,7 @@ _Table = tuple[dict[str, list[tuple[LexicalImport, str]]], list[LexicalImport]]
 """Of one module: name bound → (import, name there) of its `from` imports, and its star imports."""
 
 _FEW = 50
-"""With no more files than this to report on, each is asked by itself; with more, the names that leak are collected first."""
+"""With no more files to report on than this, each is asked by itself; else the names that leak are collected first."""
 
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
@@ -47,7 +48,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     if not banned.roots:
         return
     leaks = _Leaks(project, run.config, banned)
-    mine = {f.path: f for f in run.files if not run.is_surface(f) and not run.is_wiring(f)}
+    mine = {f.path: f for f in run.files if not (run.is_surface(f) or run.is_wiring(f) or is_stub(f))}
     whole = len(mine) > _FEW
     files: dict[str, _File] = {}
     if whole:
@@ -58,7 +59,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
         if path in mine and path not in files and leaks.may_reach(path, statement):
             files[path] = _File(run, leaks, mine[path])
     readers = {file.path for file in run.anchored if file.path in mine}
-    readers.update(leaks.readers(mine, project.files if whole else mine, files))
+    readers.update(leaks.readers(mine, files, whole=whole))
     for path in sorted({*files, *readers}):
         search = files.get(path) or _File(run, leaks, mine[path])
         yield from search.diagnostics(attributes=path in readers)
@@ -110,7 +111,7 @@ class _Leaks:
             for name, _ in statement.names or ():
                 if name == "*":
                     through = self.through_star(module)
-                    if through and self.project.mentions(path, _any_of(through)):
+                    if through and may_say(self.project, path, _any_of(through)):
                         return True
                 elif self.leaks(module, name):
                     return True
@@ -118,13 +119,8 @@ class _Leaks:
 
     def modules(self, path: str, module: str, level: int) -> tuple[str, ...]:
         """Paths of the first-party module that an import of the file names."""
-        if level:
-            file = self.project.files[path]
-            package = file.names[0].split(".") if file.names else []
-            drop = level - (1 if file.is_package else 0)
-            base = package[: len(package) - drop] if drop else package
-            module = ".".join([*base, module] if module else base)
-        return self.project.find_module(module, path) if module else ()
+        name = absolute(self.project.files[path], module, level)
+        return self.project.find_module(name, path) if name else ()
 
     def leaks(self, path: str, name: str) -> bool:
         """True where the module may bind `name` to something banned and does not mean to export it."""
@@ -211,48 +207,56 @@ class _Leaks:
                 return True  # `get_logger = structlog.get_logger`: a name of the surface's own making
         return False
 
-    def readers(
-        self, mine: Mapping[str, ProjectFile], all_files: Mapping[str, ProjectFile], importing: Iterable[str]
-    ) -> Iterator[str]:
+    def readers(self, mine: Mapping[str, ProjectFile], importing: Iterable[str], *, whole: bool) -> Iterator[str]:
         """Yield the files that bind a leaking module and read one of the names from it.
 
         Over the whole project `logging` itself is left to the anchors: nearly every module may leak that.
         """
-        whole = len(all_files) > _FEW
+        statements: Iterable[tuple[str, LexicalImport]]
+        segments: frozenset[str] | None = None
+        if whole:
+            candidates = {path for path in (*self.direct, *importing) if self._candidates(path, whole=True)}
+            names = (name for path in candidates for name in self.project.files[path].names)
+            segments = frozenset(name.rpartition(".")[2] for name in names)
+            statements = self.project.imports_mentioning(segments) if segments else ()
+        else:
+            statements = [(path, statement) for path in mine for statement in self.project.imports(path)]
         leaking: dict[str, frozenset[str]] = {}
-        for path in {*self.direct, *importing}:
-            bound, _ = self._table(path)
-            names = {name for name in (*self.direct.get(path, ()), *bound) if self.leaks(path, name)}
-            if whole:
-                names.discard("logging")
-            if names:
-                leaking[path] = frozenset(names)
-        if not leaking:
-            return
-        segments = frozenset(name.rpartition(".")[2] for path in leaking for name in self.project.files[path].names)
-        roots = frozenset(name.partition(".")[0] for path in leaking for name in self.project.files[path].names)
-        read: dict[str, set[tuple[str, str]]] = {}
-        for path, statement in (*self.project.imports_naming(segments), *self.project.imports_of(roots)):
+        read: dict[str, set[str]] = {}
+        for path, statement in statements:
             if path not in mine:
                 continue
-            for bound_as, module in self._bound_modules(path, statement):
-                for name in leaking.get(module, ()):
-                    read.setdefault(path, set()).add((bound_as, name))
-        for path, pairs in read.items():
-            pattern = b"|".join(
-                rb"(?<!\w)%s(?:\.\w+)*\.%s(?!\w)" % (re.escape(bound_as).encode(), re.escape(name).encode())
-                for bound_as, name in sorted(pairs)
-            )
-            if self.project.mentions(path, pattern):
+            if (
+                segments is not None
+                and statement.names is not None
+                and not any(n in segments for n, _ in statement.names)
+            ):
+                continue
+            for spelled, module in self._bound_modules(path, statement):
+                if module not in leaking:
+                    found = self._candidates(module, whole=whole)
+                    leaking[module] = frozenset(name for name in found if self.leaks(module, name))
+                read.setdefault(path, set()).update(f"{spelled}.{name}" for name in leaking[module])
+        for path, chains in read.items():
+            if any(may_say(self.project, path, re.escape(chain).encode() + rb"(?!\w)") for chain in sorted(chains)):
                 yield path
 
+    def _candidates(self, path: str, *, whole: bool) -> frozenset[str]:
+        """Names that the module may bind to something banned, before it is asked whether it does."""
+        bound = self._table(path)[0].keys()
+        found = self.direct.get(path, frozenset()) | (self.names & bound if whole else bound)
+        return found - {"logging"} if whole else frozenset(found)
+
     def _bound_modules(self, path: str, statement: LexicalImport) -> Iterator[tuple[str, str]]:
-        """(name bound, path) of the first-party modules that a statement makes reachable."""
+        """(how it is spelled, path) of the first-party modules that a statement makes reachable."""
         if statement.names is None:
             module = statement.module
-            while module:
+            if statement.bound != module.partition(".")[0]:
                 yield from ((statement.bound, found) for found in self.project.find_module(module, path))
-                module = module.rpartition(".")[0] if statement.bound == statement.module.partition(".")[0] else ""
+                return
+            while module:
+                yield from ((module, found) for found in self.project.find_module(module, path))
+                module = module.rpartition(".")[0]
             return
         prefix = f"{statement.module}." if statement.module else ""
         for name, bound_as in statement.names:
@@ -367,8 +371,6 @@ class _File:
 
     def _attribute(self, owner: Expr, name: str, scope: int) -> tuple[str, Origin] | None:
         """The module, and the banned origin, of `owner.name`."""
-        if name not in self.leaks.names:
-            return None
         for module in self.project.resolve(self.file.path, scope, owner):
             if module.kind == "module" and module.path and self.leaks.leaks(module.path, name):
                 if self.project.find_module(f"{module.name}.{name}", self.file.path):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from obs_lint.checks import Check
+from obs_lint.checks.banned import root_name
+from obs_lint.checks.imported import imports_of_surface, may_say
 from obs_lint.checks.run import RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
@@ -28,46 +30,44 @@ class Options:
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic an assignment."""
-    if not run.config.surface:
-        return
-    project = run.project
-    mine = {file.path: file for file in run.files}
-    paths = {p for path, file in project.files.items() if run.is_surface(file) for p in project.importers(path)}
-    roots = frozenset(pattern.partition(".")[0] for pattern in run.config.surface)
-    paths.update(path for path, _ in project.imports_of(roots))
-    for path in sorted(paths):
-        file = mine.get(path)
-        if (
-            file is None
-            or run.is_surface(file)
-            or run.is_wiring(file)
-            or not project.mentions(path, _pattern(run, file))
-        ):
-            continue
-        facts = project.facts(path)
-        if facts is not None:
-            yield from _in_file(run, file, facts)
+    external = not any(run.is_surface(file) for file in run.project.files.values())
+    bound: dict[str, set[str]] = {}
+    files: dict[str, ProjectFile] = {}
+    for found in imports_of_surface(run):
+        for name, bound_as, is_module in found.taken:
+            if is_module or _may_be_class(name) or (external and bound_as != "*"):
+                bound.setdefault(found.file.path, set()).add(bound_as)
+                files[found.file.path] = found.file
+    for path, names in bound.items():
+        if may_say(run.project, path, _pattern(run, names)):
+            facts = run.project.facts(path)
+            if facts is not None:
+                roots = frozenset(name.partition(".")[0] for name in names)
+                yield from _in_file(run, files[path], facts, roots)
 
 
-def _pattern(run: RuleRun[Options], file: ProjectFile) -> bytes:
-    """Lines that set or delete an attribute of a name which an import binds."""
-    bound: set[str] = set()
-    for statement in run.project.imports(file.path):
-        bound.update([statement.bound] if statement.names is None else [name for _, name in statement.names])
-    names = "|".join(sorted(map(re.escape, bound - {"*"}))) or "(?!)"
-    set_by_call = (
-        "|".join(re.escape(n.rpartition(".")[2]) for n in (*run.options.setters, *run.options.patchers)) or "(?!)"
-    )
+def _may_be_class(name: str) -> bool:
+    """True for `Context`, not for `emit` or `LEVEL`."""
+    last = name.rpartition(".")[2].lstrip("_")
+    return last[:1].isupper() and not last.isupper()
+
+
+def _pattern(run: RuleRun[Options], names: set[str]) -> bytes:
+    """Lines that set or delete an attribute of one of the names, or replace what a dotted text names."""
+    own = "|".join(sorted(map(re.escape, names)))
+    setters = "|".join(re.escape(name.rpartition(".")[2]) for name in run.options.setters) or "(?!)"
+    patchers = "|".join(re.escape(name.rpartition(".")[2]) for name in run.options.patchers) or "(?!)"
     return (
-        rf"^[ \t]*(?:{names})(?:\.\w+)+[ \t]*(?::[^=\n]+)?(?:[-+*/|&@]|//|\*\*)?=(?!=)"
-        rf"|\bdel[ \t]+(?:{names})\.|\b(?:{set_by_call})[ \t]*\("
+        rf"^[ \t]*(?:{own})(?:\.\w+)+[ \t]*(?::[^=\n]+)?(?:[-+*/|&@%^]|//|\*\*|<<|>>)?=(?!=)"
+        rf"|\bdel[ \t]+(?:{own})\.|(?<!\w)(?:{own})(?:\.\w+)+[ \t]*,[^\n=]*=(?!=)"
+        rf"|\b(?:{setters})\(\s*(?:{own})\b|\b(?:{patchers})(?:\.object)?\("
     ).encode()
 
 
-def _in_file(run: RuleRun[Options], file: ProjectFile, facts: FileFacts) -> Iterator[Diagnostic]:
+def _in_file(run: RuleRun[Options], file: ProjectFile, facts: FileFacts, roots: frozenset[str]) -> Iterator[Diagnostic]:
     for attribute in facts.attributes:
         target = attribute.target
-        if target[0] == "attr" and attribute.kind != "declare" and _chain(target):
+        if target[0] == "attr" and attribute.kind != "declare" and root_name(target) in roots:
             name = _owner(run, file, attribute.scope, target[1])
             if name:
                 verb = "deleted" if attribute.kind == "delete" else "assigned"
@@ -90,12 +90,6 @@ def _in_file(run: RuleRun[Options], file: ProjectFile, facts: FileFacts) -> Iter
                     and _below(run.config, value.value.rpartition(".")[0])
                 ):
                     yield _report(run, file, call.expr, call.scope, value.value, "replaced")
-
-
-def _chain(expr: Expr) -> bool:
-    while expr[0] == "attr":
-        expr = expr[1]
-    return bool(expr[0] == "name")
 
 
 def _owner(run: RuleRun[Options], file: ProjectFile, scope: int, expr: Expr) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from obs_lint.checks import Check
+from obs_lint.checks.expressions import renamed
+from obs_lint.checks.imported import is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
-from obs_lint.facts.model import CallSite, FileFacts
+from obs_lint.facts.model import CallSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +30,18 @@ _STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
     """Files with such a call on a line of code; doctests and comments are left out."""
-    modules = "|".join(map(re.escape, options.command_line_modules)) or "(?!)"
-    program = rf"\A(?![\s\S]*^(?:if[ \t]+__name__\b|(?:from|import)[ \t]+(?:{modules})\b))[\s\S]*?"
     found: list[Anchor] = []
     for last in sorted({name.rpartition(".")[2] for name in options.functions}):
-        homes = sorted({name.rpartition(".")[0] for name in options.functions if name.rpartition(".")[2] == last})
+        homes = {name.rpartition(".")[0] for name in options.functions if name.rpartition(".")[2] == last}
         word = re.escape(last)
+        call = rf"^(?![ \t]*(?:>>>|\.\.\.|#))[^#\n]*(?<![\w.]){word}[ \t]*\("
+        handed_on = rf"import[^\n]*(?<!\w){word}[ \t]+as\b|=[ \t]*(?:\w+\.)*{word}[ \t]*$"
         if "builtins" in homes:
-            call = rf"^(?![ \t]*(?:>>>|\.\.\.|#))[^#\n]*(?<![\w.]){word}[ \t]*\(|=[ \t]*(?:builtins\.)?{word}[ \t]*$"
-            found.append(Anchor((last.encode(),), f"{program}(?:{call})".encode()))
-            found.append(Anchor((), rf"import[^\n]*(?<!\w){word}[ \t]+as\b".encode(), ("builtins",)))
-            homes.remove("builtins")
-        roots = tuple(sorted({home.partition(".")[0] for home in homes}))
+            found.append(Anchor(pattern=f"{call}|{handed_on}".encode(), any_of=(last.encode(),)))
+        roots = tuple(sorted({home.partition(".")[0] for home in homes} - {"builtins"}))
         if roots:
-            call = rf"(?<!\w){word}[ \t]*\(|import[^\n]*(?<!\w){word}[ \t]+as\b|(?<!\w){word}[ \t]*$"
-            found.append(Anchor((), f"{program}(?:{call})".encode(), roots))
+            pattern = rf"(?<!\w){word}[ \t]*\(|{handed_on}".encode()
+            found.append(Anchor(pattern=pattern, modules=roots, any_of=(last.encode(),)))
     return tuple(found)
 
 
@@ -52,12 +51,12 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     command_line = frozenset(run.options.command_line_modules)
     last_names = {name.rpartition(".")[2] for name in functions}
     for file in run.anchored:
-        if run.is_surface(file) or run.is_wiring(file) or _imports(run, file.path, command_line):
+        if run.is_surface(file) or run.is_wiring(file) or is_stub(file) or _imports(run, file.path, command_line):
             continue
         facts = run.project.facts(file.path)
         if facts is None or facts.main_guard:
             continue
-        aliased = _aliases(facts, last_names)
+        aliased = renamed(facts, last_names.__contains__)
         for call in facts.calls:
             func = call.expr[1]
             name = func[1] if func[0] == "name" else func[2] if func[0] == "attr" else ""
@@ -72,18 +71,6 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
 
 def _imports(run: RuleRun[Options], path: str, modules: frozenset[str]) -> bool:
     return any(not i.level and i.module.partition(".")[0] in modules for i in run.project.imports(path))
-
-
-def _aliases(facts: FileFacts, names: set[str]) -> frozenset[str]:
-    """Other names that the file gives to one of the functions."""
-    found = {alias.asname for i in facts.imports for alias in i.names if alias.asname and alias.name in names}
-    for scope in facts.scopes:
-        for name, bindings in scope.bindings.items():
-            for binding in bindings:
-                value = binding.value
-                if value and value[0] in ("name", "attr") and value[1 if value[0] == "name" else 2] in names:
-                    found.add(name)
-    return frozenset(found)
 
 
 def _elsewhere(run: RuleRun[Options], path: str, call: CallSite) -> bool:

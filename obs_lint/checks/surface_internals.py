@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from obs_lint.checks import Check
 from obs_lint.checks.banned import annotations_only
+from obs_lint.checks.imported import imports_of_surface
 from obs_lint.checks.run import RuleRun
 from obs_lint.diagnostic import Diagnostic
 from obs_lint.discovery import ProjectFile
@@ -26,42 +27,22 @@ class Options:
 
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
-    """One diagnostic an import statement and internal name."""
-    if not run.config.surface:
-        return
-    project = run.project
-    mine = {file.path: file for file in run.files}
-    own = {path for path, file in project.files.items() if run.is_surface(file)}
-    roots = frozenset(pattern.partition(".")[0] for pattern in run.config.surface)
-    found: dict[str, list[LexicalImport]] = {}
-    for path, statement in project.imports_of(roots):
-        if path in mine:
-            found.setdefault(path, []).append(statement)
-    for surface in own:
-        for path in project.importers(surface):
-            if path in mine and path not in found:
-                found[path] = []
-    for path in sorted(found):
-        file = mine[path]
-        if path in own or run.is_wiring(file):
-            continue
-        for statement in project.imports(path):
-            yield from _statement(run, file, statement)
-
-
-def _statement(run: RuleRun[Options], file: ProjectFile, statement: LexicalImport) -> Iterator[Diagnostic]:
-    module = _absolute(file, statement)
-    names = (
-        (module,)
-        if statement.names is None
-        else tuple(f"{module}.{n}" for n, _ in statement.names if n != "*") or (module,)
-    )
-    for name in names:
-        for full in (name, *_other_names(run, file, module, name)):
-            internal = _internal(run, full)
-            if internal and not _free(run, file, statement):
-                yield run.report(file, statement.pos, target=full, lines=statement.lines, name=full, internal=internal)
-                return
+    """One diagnostic an import statement."""
+    for found in imports_of_surface(run):
+        for name, _, _ in found.taken:
+            internal = next(
+                filter(None, (_internal(run, full) for full in (name, *_other_names(run, found.file, name)))), ""
+            )
+            if internal and not _free(run, found.file, found.statement):
+                yield run.report(
+                    found.file,
+                    found.statement.pos,
+                    target=name,
+                    lines=found.statement.lines,
+                    name=name,
+                    internal=internal,
+                )
+                break
 
 
 def _internal(run: RuleRun[Options], name: str) -> str:
@@ -85,21 +66,13 @@ def _dunder(segment: str) -> bool:
     return segment.startswith("__") and segment.endswith("__")
 
 
-def _absolute(file: ProjectFile, statement: LexicalImport) -> str:
-    if not statement.level:
-        return statement.module
-    package = file.symbol.split(".")
-    drop = statement.level - (1 if file.is_package else 0)
-    base = package[: len(package) - drop] if drop else package
-    return ".".join([*base, statement.module] if statement.module else base)
-
-
-def _other_names(run: RuleRun[Options], file: ProjectFile, module: str, name: str) -> Iterator[str]:
+def _other_names(run: RuleRun[Options], file: ProjectFile, name: str) -> Iterator[str]:
     """The names by which the project's root knows what is imported."""
-    rest = name[len(module) :]
-    for path in run.project.find_module(module, file.path):
-        target = run.project.files[path]
-        yield from (other + rest for other in dict.fromkeys((target.symbol, *target.names)) if other != module)
+    prefix, _, last = name.rpartition(".")
+    for module, rest in ((name, ""), (prefix, f".{last}")):
+        for path in run.project.find_module(module, file.path) if module else ():
+            target = run.project.files[path]
+            yield from (other + rest for other in dict.fromkeys((target.symbol, *target.names)) if other != module)
 
 
 def _free(run: RuleRun[Options], file: ProjectFile, statement: LexicalImport) -> bool:

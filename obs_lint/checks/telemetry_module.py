@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from obs_lint.checks import Check
 from obs_lint.checks.banned import Banned, BannedModules
 from obs_lint.checks.configuration_call import Options as ConfigurationOptions
 from obs_lint.checks.configuration_call import configured
-from obs_lint.checks.evidence import Bodies, declares_only, endpoint
+from obs_lint.checks.evidence import ENDPOINT, Bodies, declares_only, endpoint
 from obs_lint.checks.expressions import nested
+from obs_lint.checks.imported import is_stub, may_say
 from obs_lint.checks.run import RuleRun
 from obs_lint.diagnostic import Diagnostic, Position, TrailStep
 from obs_lint.discovery import ProjectFile
-from obs_lint.events.emitters import Emitters
-from obs_lint.facts.model import FileFacts, Pos
+from obs_lint.events.emitters import Emitters, spelled
+from obs_lint.facts.model import FileFacts, Function, Pos
 from obs_lint.patterns import is_path_glob, names_match, path_matches
 
 
@@ -31,6 +32,10 @@ class Options(BannedModules):
     """Dotted patterns or path globs of modules that are reported for their name alone."""
     clients: tuple[str, ...] = ()
     """Clients of product analytics: importing one is evidence, as a telemetry library is."""
+    analytics_segments: tuple[str, ...] = ()
+    """Those of `segments` that are product features most of the time: there only `clients` and what is sent count."""
+    only_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Library → the segments for which importing it is evidence: loggers and error reports are used by any module."""
     silent: tuple[str, ...] = ()
     """Dotted names whose import is no evidence: constants and conventions."""
     emitters: tuple[str, ...] = ()
@@ -64,10 +69,11 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     options = run.options
     segments = frozenset(options.segments)
     libraries: Banned | None = None
+    tell_tale = _tell_tale(options)
     for file in run.files:
         forbidden = _forbidden(options, file) if options.banned_modules else ""
-        named = next((s for s in file.symbol.split(".") if s.strip("_") in segments), "")
-        if not (named or forbidden) or run.is_surface(file) or run.is_wiring(file):
+        named = frozenset(s.strip("_") for s in file.symbol.split(".")) & segments
+        if not (named or forbidden) or run.is_surface(file) or run.is_wiring(file) or is_stub(file):
             continue
         if forbidden:
             yield _report(run, file, (1, 1, 1, 1), forbidden, "is banned by its name", ())
@@ -75,10 +81,10 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
         if libraries is None:
             own = run.project.discovery.files
             libraries = Banned.of(run.config, (*options.modules, *options.clients), options.library_modules, own)
-        signs = sorted(_signs(run, libraries, file))
+        signs = sorted(_signs(run, libraries, tell_tale, file, named))
         if signs:
             steps = tuple(_step(run, file, sign.pos, sign.what) for sign in signs[1:5])
-            yield _report(run, file, signs[0].pos, named, signs[0].what, steps)
+            yield _report(run, file, signs[0].pos, min(named), signs[0].what, steps)
 
 
 def _forbidden(options: Options, file: ProjectFile) -> str:
@@ -92,7 +98,9 @@ def _forbidden(options: Options, file: ProjectFile) -> str:
     return ""
 
 
-def _signs(run: RuleRun[Options], libraries: Banned, file: ProjectFile) -> Iterator[_Sign]:
+def _signs(
+    run: RuleRun[Options], libraries: Banned, tell_tale: bytes, file: ProjectFile, named: frozenset[str]
+) -> Iterator[_Sign]:
     """What the module does."""
     project, options = run.project, run.options
     imported: list[_Sign] = []
@@ -103,10 +111,14 @@ def _signs(run: RuleRun[Options], libraries: Banned, file: ProjectFile) -> Itera
         full = (name,) if statement.names is None else tuple(f"{name}.{n}" for n, _ in statement.names)
         for each in full:
             module = libraries.module_of(each)
-            if module and module != "logging" and not any(names_match(s, (each,)) for s in options.silent):
+            if module and _speaks(options, module, named) and not any(names_match(s, (each,)) for s in options.silent):
                 kind = _CLIENT if module in options.clients else _LIBRARY
-                imported.append(_Sign(kind, statement.pos, f"imports `{module}`"))
+                sign = _Sign(kind, statement.pos, f"imports `{module}`")
+                if all(earlier.what != sign.what for earlier in imported):
+                    imported.append(sign)
                 break
+    if not imported and not may_say(project, file.path, tell_tale):
+        return
     facts = project.facts(file.path)
     if facts is None:
         yield from imported
@@ -122,6 +134,27 @@ def _signs(run: RuleRun[Options], libraries: Banned, file: ProjectFile) -> Itera
     yield from _definitions(run, libraries, file, facts, sending=bool(endpoints))
 
 
+def _speaks(options: Options, module: str, named: frozenset[str]) -> bool:
+    """True where importing the library is evidence in a module of such a name: a logger in `metrics` is none."""
+    if module in options.clients:
+        return True
+    if module in options.only_for:
+        return not named.isdisjoint(options.only_for[module])
+    return not named <= frozenset(options.analytics_segments)
+
+
+def _tell_tale(options: Options) -> bytes:
+    """What a module without a telemetry library must hold to do telemetry: words of what `_signs` looks for."""
+    last = {name.rpartition(".")[2] for name in (*options.functions, *options.methods, *options.classes)}
+    words = "|".join(sorted(re.escape(max(word.split("*"), key=len)) for word in last))
+    defined = "|".join(sorted(_body(name) for name in (*options.emitters, *options.instruments)))
+    return rf"\bdef[ \t]+_*(?:{defined})\b|(?:{words})[ \t]*[(,)]|{ENDPOINT}".encode()
+
+
+def _body(name: str) -> str:
+    return re.escape(name).replace(r"\*", r"\w*")
+
+
 def _type_only(facts: FileFacts, pos: Pos) -> bool:
     return any(i.type_only and i.pos[0] <= pos[0] <= i.pos[2] for i in facts.imports)
 
@@ -129,7 +162,7 @@ def _type_only(facts: FileFacts, pos: Pos) -> bool:
 def _definitions(
     run: RuleRun[Options], libraries: Banned, file: ProjectFile, facts: FileFacts, *, sending: bool
 ) -> Iterator[_Sign]:
-    """Emitters, metric and span helpers that the module defines; `sending`: it holds the address of a telemetry service."""
+    """Emitters, metric and span helpers that the module defines; `sending`: it knows a telemetry service's address."""
     options = run.options
     emitter = _matcher(options.emitters)
     instrument = _matcher(options.instruments)
@@ -139,17 +172,23 @@ def _definitions(
         is_emitter = emitter.fullmatch(function.name)
         if not is_emitter and not instrument.fullmatch(function.name):
             continue
-        if declares_only(facts, index, run.project, file.path):
+        if declares_only(facts, index, run.project, file.path) or _handles_records(facts, function):
             continue
-        found = [e for e in bodies.of_function(index) if e.kind != "surface"]
+        found = [e for e in bodies.of_function(index) if e.kind != "emitter"]
         if found or (is_emitter and sending):
             kind = "emitter" if is_emitter else "helper"
             doing = f", which {found[0].what}" if found else ""
             yield _Sign(_DEFINITION, function.name_pos, f"defines the {kind} `{function.name}`{doing}")
 
 
+def _handles_records(facts: FileFacts, function: Function) -> bool:
+    """True for `emit` of a logging handler or a sink."""
+    bases = facts.classes[function.owner].bases if function.owner >= 0 else ()
+    return function.name == "emit" and any(spelled(base).endswith(("Handler", "Sink", "Exporter")) for base in bases)
+
+
 def _matcher(names: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("_*(?:" + ("|".join(re.escape(n).replace(r"\*", r"\w*") for n in names) or "(?!)") + ")")
+    return re.compile("_*(?:" + ("|".join(map(_body, names)) or "(?!)") + ")")
 
 
 def _endpoints(facts: FileFacts) -> Iterator[_Sign]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from obs_lint.checks import Check
+from obs_lint.checks.expressions import renamed
+from obs_lint.checks.imported import imports_of_surface, is_stub, may_say
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config, EmitterConfig
 from obs_lint.diagnostic import Diagnostic, Position, TrailStep
@@ -25,10 +27,16 @@ class Options:
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
     """Files that call a declared emitter by its last segment; those that import the default one are found on demand."""
-    found: list[Anchor] = []
-    for name in sorted({emitter.function.rpartition(".")[2] for emitter in config.emitters}):
+    found: dict[Anchor, None] = {}
+    for emitter in config.emitters:
+        name = emitter.function.rpartition(".")[2]
         word = re.escape(name)
-        found.append(Anchor((name.encode(),), rf"(?<!def )(?<!class )\b{word}[ \t]*\([ \t]*(?![\"')])".encode()))
+        called = rf"(?<!def )(?<!class )(?<!\w){word}[ \t]*\("
+        if emitter.event == "class":
+            called += r"\s*(?:\w+\s*=\s*)?\*{0,2}\w+\s*[,)]"
+        found[
+            Anchor((name.encode(),), rf"{called}|(?<!\w){word}[ \t]+as\b|=[ \t]*(?:\w+\.)*{word}[ \t]*$".encode())
+        ] = None
     return tuple(found)
 
 
@@ -36,7 +44,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a function, at its name."""
     emitters = Emitters(run.project, run.config)
     for file in _files(run, declared(run.config)):
-        if run.is_surface(file):
+        if run.is_surface(file) or is_stub(file):
             continue
         facts = run.project.facts(file.path)
         if facts is not None:
@@ -51,22 +59,23 @@ def _files(run: RuleRun[Options], emitters: Iterable[EmitterConfig]) -> Iterator
     names = sorted({emitter.function.rpartition(".")[2] for emitter in emitters})
     if not names:
         return
-    project = run.project
-    importing = {
-        importer
-        for path, file in project.files.items()
-        if project.is_surface(file, run.config)
-        for importer in project.importers(path)
-    }
-    pattern = rf"\b(?:{'|'.join(map(re.escape, names))})\b".encode()
-    yield from (file for file in run.files if file.path in importing and project.mentions(file.path, pattern))
+    pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)".encode()
+    seen: set[str] = set()
+    for found in imports_of_surface(run):
+        path = found.file.path
+        if path not in seen:
+            seen.add(path)
+            if may_say(run.project, path, pattern):
+                yield found.file
 
 
 def _in_file(run: RuleRun[Options], emitters: Emitters, file: ProjectFile, facts: FileFacts) -> Iterator[Diagnostic]:
     reported: set[int] = set()
+    others = renamed(facts, emitters.last_names.__contains__)
     for call in facts.calls:
         func = call.expr[1]
-        if func[0] not in ("name", "attr"):
+        name = func[1] if func[0] == "name" else func[2] if func[0] == "attr" else ""
+        if name not in emitters.last_names and name not in others:
             continue
         emitter = emitters.of_call(file.path, call.scope, func)
         if emitter is None:

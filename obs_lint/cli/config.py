@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from obs_lint.catalogue import Catalogue
     from obs_lint.config.explain import Row
     from obs_lint.config.model import Config
 
@@ -23,16 +24,35 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Print the configuration and return the exit code. Raises ConfigError."""
+    """Print the configuration and return the exit code. Raises ConfigError and CatalogueError."""
     import os
 
+    from obs_lint.catalogue import load_catalogue
     from obs_lint.config import load
     from obs_lint.reporters.terminal import write
 
     config = load(os.getcwd(), config_file=args.config, isolated=args.isolated)
+    catalogue = load_catalogue(config)
+    config = _with_resolved_options(config, catalogue)
     chosen = _chosen(config, args.keys)
     write(sys.stdout, _json(config, chosen) if args.output_format == "json" else _text(config, chosen))
     return 0
+
+
+def _with_resolved_options(config: Config, catalogue: Catalogue) -> Config:
+    """Put the lists that a rule runs with in the place of what extends and shortens them."""
+    from dataclasses import replace
+
+    rules = {}
+    for name, settings in config.rules.items():
+        rule = catalogue.rules.get(name) or catalogue.by_slug[name]
+        options = {option: rule.options.get(option, value) for option, value in settings.options.items()}
+        rules[name] = replace(settings, options=options)
+    scopes = tuple(
+        replace(scope, config=_with_resolved_options(scope.config, catalogue.for_config(scope.config)))
+        for scope in config.scopes
+    )
+    return replace(config, rules=rules, scopes=scopes)
 
 
 def _chosen(config: Config, keys: Sequence[str]) -> tuple[Row, ...]:

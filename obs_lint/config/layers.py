@@ -11,7 +11,7 @@ from obs_lint.config.keys import CONFIG, SCOPE, UNSET_BASES, Choice, Entries, It
 from obs_lint.config.lines import Path, dotted_key
 from obs_lint.config.lists import ListEdit, NotInListError, apply, compose, edit_of, is_edit
 from obs_lint.config.model import DEFAULT_ROLES, Config, Scope
-from obs_lint.config.validate import _IDENTITY, InvalidError, contradictions
+from obs_lint.config.validate import IDENTITY, InvalidError, contradictions
 
 
 class Layer(NamedTuple):
@@ -63,7 +63,7 @@ class Merged:
                 known = self.provenance.get(dotted_key(path), "default")
                 source = known if known.endswith(source) else f"{known} + {source}"
                 if isinstance(given, tuple) and isinstance(kind.item, Table) and kind.item.cls is not None:
-                    identity = _IDENTITY.get(kind.item.cls.__name__)
+                    identity = IDENTITY.get(kind.item.cls.__name__)
                     if identity is not None:
                         contradictions(kind.item, list(given), identity, path)
             self.provenance[dotted_key(path)] = source

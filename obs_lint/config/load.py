@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from obs_lint.config import find
+from obs_lint.config import extends, find
 from obs_lint.config.errors import ConfigError
 from obs_lint.config.keys import CONFIG, SCOPED
 from obs_lint.config.layers import Layer, Merged, config_from, with_scopes
@@ -239,8 +239,8 @@ class _Reader:
             place: Path = (*at, "extends", index)
             chain_here = (*chain, source.file)
             try:
-                target = find.target(entry, os.path.dirname(source.file), self.root, values.get("environment"))
-            except find.NotFoundError as error:
+                target = extends.target(entry, os.path.dirname(source.file), self.root, values.get("environment"))
+            except extends.NotFoundError as error:
                 raise self.error(InvalidError(place, error.message, error.hint), source, raw) from None
             if target.file in chain_here:
                 names = [find.under(f, self.root) for f in (*chain_here[chain_here.index(target.file) :], target.file)]

@@ -170,7 +170,7 @@ def _each(kind: Items, values: Iterable[object], path: Path) -> tuple[Any, ...]:
     for index, value in enumerate(values):
         out.append(_value(kind.item, value, (*path, index)))
     if isinstance(kind.item, Table) and kind.item.cls is not None:
-        identity = _IDENTITY.get(kind.item.cls.__name__)
+        identity = IDENTITY.get(kind.item.cls.__name__)
         if identity is not None:
             contradictions(kind.item, out, identity, path)
     return tuple(out)
@@ -344,7 +344,7 @@ _CROSS_CHECKS = {
     "LoggerConfig": _check_logger,
     "Scope": _check_scope,
 }
-_IDENTITY: Mapping[str, tuple[str, ...]] = {
+IDENTITY: Mapping[str, tuple[str, ...]] = {
     "EmitterConfig": ("function", "receiver"),
     "LoggerConfig": ("factory",),
     "RegistrySource": ("source",),

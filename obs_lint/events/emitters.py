@@ -9,7 +9,6 @@ from obs_lint.facts.model import Expr, Function
 from obs_lint.patterns import names_match
 from obs_lint.project import Origin, Project
 
-
 _NO_CALLABLE = frozenset(("parameter", "variable", "result", "member", "module"))
 
 
@@ -70,7 +69,7 @@ class Emitters:
         return None
 
     def of_call(self, path: str, scope: int, func: Expr) -> EmitterConfig | None:
-        """Return the emitter that `func`, the callee of a call, is: by origin, by the class of the object, by its receiver."""
+        """Return the emitter that `func`, the callee of a call, is: by its origin, its object's class, its receiver."""
         found = self.matching(self._project.resolve(path, scope, func))
         if found is not None or func[0] != "attr":
             return found
@@ -103,15 +102,30 @@ class Emitters:
         return next((e for e in candidates if names_match(e.function, names, below=False)), None)
 
     def _names(self) -> dict[str, dict[str, EmitterConfig]]:
-        """Canonical names → emitter: of classes whose instances are emitters under `instance`, all others under ``."""
+        """Canonical name → emitter, under ""; class → emitter where its instances are emitters, under `instance`."""
         if self._canonical is None:
             self._canonical = {"": {}, "instance": {}}
             for emitter in self.configs:
                 self._canonical[""][emitter.function] = emitter
-                for origin in self._project.lookup(emitter.function):
+                for origin in self._origins(emitter.function):
                     if origin.kind not in _NO_CALLABLE:
                         self._canonical["instance" if origin.kind == "instance" else ""][origin.name] = emitter
         return self._canonical
+
+    def _origins(self, name: str) -> tuple[Origin, ...]:
+        """What a declared name is; where a package has a module and a function of that name, the function is meant."""
+        found = self._project.lookup(name)
+        if any(origin.kind != "module" for origin in found):
+            return found
+        package, _, last = name.rpartition(".")
+        functions = [
+            origin
+            for path in self._project.find_module(package, "")
+            for origin in self._project.resolve(path, 0, ("name", last, (1, 1, 1, 1)))
+        ]
+        for origin in found:
+            functions += self._project.resolve_attribute(origin, last)
+        return tuple(functions)
 
 
 def _receives(pattern: str, receiver: str) -> bool:

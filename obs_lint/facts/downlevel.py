@@ -11,6 +11,7 @@ import ast
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from keyword import iskeyword
 from typing import Any, TypeVar
 
 from obs_lint.facts.syntax import TypeAlias, TypeParameter, compile_tree
@@ -23,6 +24,7 @@ _Edits = list[tuple[int, int, bytes]]
 """(start, end, what to write there) of parts of the source, in order."""
 _STRING = b"''"
 """Written in place of a string that is put back later."""
+_COMPOUND = frozenset(b"async case class def elif else except finally for if match try while with".split())
 _LONGEST_NUMBER = 4000
 _TOO_DEEP = "nested too deeply for Python to parse"
 
@@ -44,7 +46,8 @@ def parse_newer(source: SourceFile, error: SyntaxError) -> ast.Module:
         later = _problem(newer)
         raise source.error(*max(problem, later, key=lambda p: p[1:])) from None
     except _PartError as part:
-        raise source.error(*_further(source, problem, part)) from None
+        message, line, column = part.args
+        raise source.error(message, line, source.column(line, column)) from None
     except (RecursionError, MemoryError):
         raise source.error(_TOO_DEEP, 1, 1) from None
     except ValueError as broken:
@@ -54,12 +57,6 @@ def parse_newer(source: SourceFile, error: SyntaxError) -> ast.Module:
 
 def _problem(error: SyntaxError) -> tuple[str, int, int]:
     return (error.msg or "invalid syntax", error.lineno or 1, error.offset or 1)
-
-
-def _further(source: SourceFile, problem: tuple[str, int, int], part: _PartError) -> tuple[str, int, int]:
-    message, line, column = part.args
-    later = (message, line, source.column(line, column))
-    return later if later[1:] > problem[1:] else problem
 
 
 class _PartError(Exception):
@@ -91,12 +88,14 @@ class _Rewriter:
         edits: _Edits = []
         index = 0
         count = len(found)
-        statement = True
+        statement, compound = True, False
         brackets: list[int] = []
         while index < count:
             token = found[index]
             kind = token.kind
             following = index + 1
+            if statement:
+                compound = token.text in _COMPOUND
             if kind in ("string", "fstring"):
                 following = self.string_group(found, index, edits)
             elif kind == "number":
@@ -118,9 +117,8 @@ class _Rewriter:
                 elif statement:
                     following = self.statement(found, index, edits)
             last = found[following - 1]
-            statement = last.depth == 0 and (
-                last.kind == "newline" or (last.kind == "op" and last.text in (b";", b":"))
-            )
+            ends = (b"\n", b";", b":") if compound else (b"\n", b";")
+            statement = last.depth == 0 and last.kind in ("newline", "op") and last.text in ends
             index = following
         return _apply(self.text, edits, start, end)
 
@@ -156,7 +154,7 @@ class _Rewriter:
 
     def type_parameter(self, found: Sequence[Token]) -> TypeParameter:
         name = 1 if found[0].text in (b"*", b"**") else 0
-        if not _is_name(found, name):
+        if not _is_name(found, name) or iskeyword(found[name].text.decode("utf-8")):
             raise _PartError("invalid syntax", *self.place(found[0].start))
         parts: dict[bytes, ast.expr | None] = {b":": None, b"=": None}
         index = name + 1
@@ -167,8 +165,12 @@ class _Rewriter:
             after = index + 1
             while after < len(found) and not (found[after].text == b"=" and found[after].depth == sign.depth):
                 after += 1
+            if after == index + 1:
+                raise _PartError("invalid syntax", *self.place(sign.start))
             parts[sign.text] = self.expression(found[index + 1 : after], found[index + 1].start, found[after - 1].end)
             index = after
+        if isinstance(parts[b"="], ast.Starred) and found[0].text != b"*":
+            raise _PartError("cannot use starred expression here", *self.place(found[0].start))
         parameter = TypeParameter()
         parameter.name = found[name].text.decode("utf-8")
         parameter.bound, parameter.default_value = parts[b":"], parts[b"="]
@@ -185,12 +187,8 @@ class _Rewriter:
         if not commas or after == len(found) or found[after].text != b":":
             return index + 1
         start, end = found[first].start, found[after - 1].end
-        types = self.expression(found[first:after], start, end)
-        if isinstance(types, ast.Tuple):
-            types.lineno, types.col_offset = types.elts[0].lineno, types.elts[0].col_offset
-            types.end_lineno, types.end_col_offset = types.elts[-1].end_lineno, types.elts[-1].end_col_offset
-        self.caught[self.place(found[index].start)] = types
-        edits.append((start, end, b"_"))
+        self.caught[self.place(found[index].start)] = self.expression(found[first:after], start, end)
+        edits.append((start, end, b"(_)"))
         return after
 
     def unpacking(self, found: Sequence[Token], star: int, edits: _Edits) -> None:
@@ -211,6 +209,10 @@ class _Rewriter:
         while after < len(found) and found[after].kind in ("string", "fstring"):
             after += 1
         group = found[index:after]
+        templates = [token for token in group if b"t" in token.text.lower()]
+        if templates and len(templates) < len(group):
+            message = "cannot mix t-string literals with string or bytes literals"
+            raise _PartError(message, *self.place(group[0].start))
         if any(token.kind == "fstring" for token in group):
             start, end = group[0].start, group[-1].end
             if not any(b"b" in token.text.lower() for token in group) and not _is_old(self.text[start:end]):
@@ -222,19 +224,19 @@ class _Rewriter:
         values: list[ast.expr] = []
         for token in group:
             prefix = token.text.lower()
-            quote = token.text.lstrip(b"bBfFrRtTuU")
             if token.kind == "fstring":
-                self.pieces(token.pieces, quote, b"r" in prefix, values, False)
+                self.pieces(token.pieces, b"r" in prefix, values, False)
             else:
                 literal = ast.literal_eval(self.text[token.start : token.end].decode("utf-8"))
                 self.literal(literal, token.start, token.end, values)
         return self.located(ast.JoinedStr(values=values), group[0].start, group[-1].end)
 
-    def pieces(self, pieces: Sequence[Piece], quote: bytes, raw: bool, values: list[ast.expr], in_spec: bool) -> None:
+    def pieces(self, pieces: Sequence[Piece], raw: bool, values: list[ast.expr], in_spec: bool) -> None:
+        """Add the parts of an f-string to `values`."""
         for piece in pieces:
             field = piece.field
             if field is None:
-                self.literal(self.decoded(piece, quote, raw, in_spec), piece.start, piece.end, values)
+                self.literal(self.decoded(piece, raw, in_spec), piece.start, piece.end, values)
                 continue
             conversion = ord(field.conversion) if field.conversion else -1
             if field.debug:
@@ -245,7 +247,7 @@ class _Rewriter:
             spec: ast.JoinedStr | None = None
             if field.spec is not None:
                 parts: list[ast.expr] = []
-                self.pieces(field.spec, quote, raw, parts, True)
+                self.pieces(field.spec, raw, parts, True)
                 spec = self.located(ast.JoinedStr(values=parts), field.spec_start, field.end - 1)
             formatted = ast.FormattedValue(value=value, conversion=conversion, format_spec=spec)
             values.append(self.located(formatted, field.start, field.end))
@@ -259,7 +261,8 @@ class _Rewriter:
         elif text:
             values.append(self.located(ast.Constant(value=text), start, end))
 
-    def decoded(self, piece: Piece, quote: bytes, raw: bool, in_spec: bool) -> str:
+    def decoded(self, piece: Piece, raw: bool, in_spec: bool) -> str:
+        """Return what literal text stands for."""
         written = self.text[piece.start : piece.end]
         if not in_spec:
             written = re.sub(rb"\\N\{[^}]*\}|\\.|\{\{|\}\}", _single_brace, written, flags=re.DOTALL)
@@ -268,9 +271,9 @@ class _Rewriter:
             return text
         if (len(text) - len(text.rstrip("\\"))) % 2:
             text += "\\"
-        quotes = quote.decode("ascii")
+        quoted = re.sub(r'\\.|"', lambda match: '\\"' if match[0] == '"' else match[0], text, flags=re.DOTALL)
         try:
-            return str(ast.literal_eval(quotes + text + quotes))
+            return str(ast.literal_eval(f'"""{quoted}"""'))
         except SyntaxError as error:
             raise _PartError(error.msg, *self.place(piece.start)) from None
 
@@ -278,8 +281,10 @@ class _Rewriter:
         """Parse an expression by itself, and give it the positions that it has in the source."""
         rewritten = self.rewrite(found, start, end)
         first, column = self.place(start)
+        starred = found[0].text == b"*" and not any(
+            token.depth == found[0].depth and token.text == b"," for token in found
+        )
         try:
-            starred = rewritten.startswith(b"*")
             tree = compile_tree(f"({rewritten.decode('utf-8')}{',' if starred else ''}\n)")
         except SyntaxError as error:
             line, offset = error.lineno or 1, (error.offset or 1) - 1
@@ -287,7 +292,9 @@ class _Rewriter:
             raise _PartError(error.msg, *place) from None
         if len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
             raise _PartError("invalid syntax", first, column)
-        for node in ast.walk(tree.body[0].value):
+        value = tree.body[0].value
+        in_added_brackets = isinstance(value, ast.Tuple) and (value.lineno, value.col_offset) == (1, 0)
+        for node in ast.walk(value):
             values = node.__dict__
             if "lineno" in values:
                 if values["lineno"] == 1:
@@ -296,8 +303,9 @@ class _Rewriter:
                     values["end_col_offset"] += column - 1
                 values["lineno"] += first - 1
                 values["end_lineno"] += first - 1
-        value = tree.body[0].value
-        return value.elts[0] if starred and isinstance(value, ast.Tuple) else value
+        if isinstance(value, ast.Tuple) and starred:
+            return value.elts[0]
+        return self.located(value, found[0].start, found[-1].end) if in_added_brackets else value
 
     def located(self, node: _N, start: int, end: int) -> _N:
         values = node.__dict__
@@ -331,7 +339,7 @@ class _Rewriter:
     def expression_for(self, node: Any) -> Any:
         """Return what a placeholder stands for, and any other node itself."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            return self.strings.get((node.lineno, node.col_offset), node)
+            return self.strings.pop((node.lineno, node.col_offset), node)
         if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
             star = self.unpacked.get((node.lineno, node.col_offset))
             if star is not None:
@@ -361,20 +369,29 @@ class _Rewriter:
                 start = place
                 continue
             if start is not None:
-                if isinstance(node, ast.Assign) and start in self.aliases:
+                if start in self.aliases:
                     node = self.alias(node, start)
                 node.lineno, node.col_offset = start
                 start = None
             joined.append(node)
         return joined
 
-    def alias(self, node: ast.Assign, start: _Place) -> TypeAlias:
+    def alias(self, node: Any, start: _Place) -> TypeAlias:
+        """Return the `type` statement that was cut at its first blank."""
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
+            raise _PartError("invalid syntax", *start)
+        value = node.value
+        if isinstance(value, ast.Starred) or (isinstance(value, ast.Tuple) and value.elts and _begins_with(value)):
+            raise _PartError("invalid syntax", value.lineno, value.col_offset)
         alias = TypeAlias()
-        target = node.targets[0]
-        assert isinstance(target, ast.Name)
-        alias.name, alias.value, alias.type_params = target, node.value, self.parameters.get(start, [])
+        alias.name, alias.value, alias.type_params = node.targets[0], node.value, self.parameters.get(start, [])
         alias.end_lineno, alias.end_col_offset = node.end_lineno, node.end_col_offset
         return alias
+
+
+def _begins_with(value: ast.Tuple) -> bool:
+    """True for a tuple without brackets of its own."""
+    return (value.lineno, value.col_offset) == (value.elts[0].lineno, value.elts[0].col_offset)
 
 
 def _single_brace(match: re.Match[bytes]) -> bytes:

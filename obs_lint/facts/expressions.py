@@ -8,7 +8,7 @@ from keyword import iskeyword
 from typing import Any
 
 from obs_lint.facts.model import Expr, Pos
-from obs_lint.facts.syntax import compile_tree
+from obs_lint.facts.syntax import code_points, compile_tree
 from obs_lint.facts.walk import DEPTH, EXPRESSIONS, OPERATORS, Body, Node, Raw, Walk, position
 
 _CONVERSIONS = {-1: "", 115: "s", 114: "r", 97: "a"}
@@ -88,7 +88,7 @@ def _forward_reference(walk: Walk, text: str, pos: Pos, depth: int) -> Expr | No
     stripped = text.strip()
     line, column, end_line, end_column = pos
     shift = -1
-    if line == end_line and text.isascii():
+    if line == end_line:
         shift = walk.lines[line - 1].find(stripped, column - 1, end_column - 1)
     if shift >= 0 and stripped.isidentifier() and not iskeyword(stripped):
         expr = ("name", stripped, (line, shift + 1, line, shift + 1 + len(stripped)))
@@ -100,14 +100,15 @@ def _forward_reference(walk: Walk, text: str, pos: Pos, depth: int) -> Expr | No
         return None
     if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Expr):
         return None
+    written = f"({stripped}".encode("utf-8", "surrogatepass")
     for node in ast.walk(tree.body[0].value):
         values = node.__dict__
         if "lineno" not in values:
             continue
         if shift >= 0:
             values["lineno"] = values["end_lineno"] = line
-            values["col_offset"] += shift - 1
-            values["end_col_offset"] += shift - 1
+            values["col_offset"] = shift - 1 + code_points(written, values["col_offset"])
+            values["end_col_offset"] = shift - 1 + code_points(written, values["end_col_offset"])
         else:
             values["lineno"], values["col_offset"] = line, column - 1
             values["end_lineno"], values["end_col_offset"] = end_line, end_column - 1

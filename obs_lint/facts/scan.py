@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from obs_lint.facts.imports import RawImport, find_imports
-from obs_lint.facts.model import FACTS_VERSION, Anchor
+from obs_lint.facts.model import FACTS_VERSION, REACH, Anchor
 
 RUNTIME, UNKNOWN = "runtime", "unknown"
 
@@ -59,6 +59,8 @@ class Scanner:
                 sum(index[word] for word in dict.fromkeys(anchor.words)),
                 frozenset(anchor.modules),
                 re.compile(anchor.pattern, re.MULTILINE) if anchor.pattern else None,
+                anchor.any_of or anchor.words[-1:],
+                bool(anchor.any_of),
             )
             for number, anchor in enumerate(profile.anchors)
         )
@@ -95,7 +97,7 @@ class Scanner:
         anchors = 0
         if present or imports:
             modules: frozenset[str] | None = None
-            for number, needs, names, pattern in self._anchors:
+            for number, needs, names, pattern, near, some in self._anchors:
                 if needs & ~present:
                     continue
                 if names:
@@ -103,7 +105,10 @@ class Scanner:
                         modules = _prefixes(imports)
                     if names.isdisjoint(modules):
                         continue
-                if pattern is not None and pattern.search(data) is None:
+                if pattern is None:
+                    if some and not any(word in data for word in near):
+                        continue
+                elif not _found(pattern, near, data):
                     continue
                 anchors |= number
         if (banned or anchors) and (not data.isascii() or b"\0" in data):
@@ -114,7 +119,8 @@ class Scanner:
         return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks)
 
     def _interesting(self, raw: bytes) -> bool:
-        return any(root.encode() in raw for root in self._roots) or any(word in raw for word in self._words)
+        words = (*(root.encode() for root in self._roots), *self._words, *(w for a in self.profile.anchors for w in a.any_of))
+        return any(word in raw for word in words)
 
     def _use(self, data: bytes, statement: RawImport) -> str:
         """Tell whether a name that the statement binds is called: then it is needed at run time."""
@@ -122,6 +128,22 @@ class Scanner:
             if name == b"*" or _called(name).search(data) is not None:
                 return RUNTIME
         return UNKNOWN
+
+
+def _found(pattern: re.Pattern[bytes], near: tuple[bytes, ...], data: bytes) -> bool:
+    """Search a pattern around each occurrence of the words, in all of the data where there are none."""
+    if not near:
+        return pattern.search(data) is not None
+    for word in near:
+        at = data.find(word)
+        while at >= 0:
+            end = data.find(b"\n", at)
+            if end < 0:
+                end = len(data)
+            if pattern.search(data, data.rfind(b"\n", 0, at) + 1, end + REACH) is not None:
+                return True
+            at = data.find(word, end)
+    return False
 
 
 _EMPTY = Scan((), (), 0, (), None)

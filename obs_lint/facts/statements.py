@@ -283,7 +283,7 @@ def _function(walk: Walk, node: Node) -> None:
     row = walk.scopes[parent]
     owner = row[6] if row[0] == "class" else -1
     saved = walk.enter(scope)
-    outer, type_only = walk.function, walk.type_only
+    outer = walk.function
     body = Body(parameters[0][0] if parameters else None)
     if owner >= 0 and len(parameters) > 1:
         body.first = parameters[1][0]
@@ -293,7 +293,7 @@ def _function(walk: Walk, node: Node) -> None:
     walk.leave(saved)
     if typed is not None:
         walk.leave(typed)
-    walk.function, walk.type_only = outer, type_only
+    walk.function = outer
     walk.functions[index] = (
         *(name, qualname, scope, parent, is_async, body.is_generator, parameters, decorators, returns),
         *(tuple(body.returns), position(node), name_pos, _is_stub(node.body), owner),
@@ -334,13 +334,13 @@ def _class(walk: Walk, node: Node) -> None:
     keywords = convert_keywords(walk, node.keywords, 0)
     scope = walk.open("class", qualname, index)
     saved = walk.enter(scope)
-    outer, type_only = walk.function, walk.type_only
+    outer = walk.function
     walk.function = None
     walk.block(node.body)
     walk.leave(saved)
     if typed is not None:
         walk.leave(typed)
-    walk.function, walk.type_only = outer, type_only
+    walk.function = outer
     walk.classes[index] = (name, qualname, scope, parent, bases, keywords, decorators, position(node), name_pos)
 
 

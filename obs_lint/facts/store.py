@@ -166,6 +166,21 @@ class FactsStore:
                         if name != asname:
                             yield name, asname
 
+    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield the imports that have one of the segments in their module's name or among their names."""
+        words = b"|".join(re.escape(segment.encode("utf-8", "replace")) for segment in sorted(segments))
+        search = re.compile(rb"(?<!\w)(?:" + (words or rb"(?!)") + rb")(?!\w)").search
+        outside = segments.isdisjoint
+        for path, scan in self._scans.items():
+            for raw in scan.imports:
+                names = raw[1]
+                if not outside(raw[0].split(".")):
+                    yield path, to_import(raw)
+                elif names is not None and search(names):
+                    statement = to_import(raw)
+                    if any(name in segments for name, _ in statement.names or ()):
+                        yield path, statement
+
     def lexical_problems(self) -> Iterable[tuple[str, Problem]]:
         """Yield the files that could not be read as text though something in them is looked for."""
         for path, scan in self._scans.items():

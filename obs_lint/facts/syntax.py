@@ -10,6 +10,9 @@ from typing import Any, cast
 
 from obs_lint.source import SourceFile
 
+_LARGEST = 8_000_000
+"""Bytes of a source: a tree takes 300 times as many."""
+
 
 class TypeParameter(ast.AST):
     """A type parameter (PEP 695) in the tree of a Python that has none; its position is that of the name."""
@@ -33,6 +36,8 @@ class TypeAlias(ast.stmt):
 
 def parse(source: SourceFile) -> ast.Module:
     """Return the tree of a source; columns are 0-based, in code points. Raises SourceError."""
+    if len(source.text) > _LARGEST:
+        raise source.error(f"larger than {_LARGEST // 1_000_000} MB, too large to analyse: exclude it", 1, 1)
     try:
         tree = compile_tree(source.text.decode("utf-8"))
     except SyntaxError as error:
@@ -44,7 +49,7 @@ def parse(source: SourceFile) -> ast.Module:
     except ValueError as error:
         raise source.error(str(error), 1, 1) from None
     if not source.ascii:
-        _count_code_points(tree, source.text)
+        count_code_points(tree, source.text)
     return tree
 
 
@@ -91,7 +96,7 @@ def _compile_on_big_stack(text: str) -> ast.Module:
     return outcome[0]
 
 
-def _count_code_points(tree: ast.Module, text: bytes) -> None:
+def count_code_points(tree: ast.Module, text: bytes) -> None:
     """Turn the tree's columns from bytes into code points."""
     lines = {number: line for number, line in enumerate(text.split(b"\n"), 1) if not line.isascii()}
     numbers = sorted(lines)
@@ -113,11 +118,12 @@ def _count_code_points(tree: ast.Module, text: bytes) -> None:
             if index == count or numbers[index] > last:
                 continue
             if first in lines:
-                values["col_offset"] = _code_points(lines[first], values["col_offset"])
+                values["col_offset"] = code_points(lines[first], values["col_offset"])
             if last in lines:
-                values["end_col_offset"] = _code_points(lines[last], values["end_col_offset"])
+                values["end_col_offset"] = code_points(lines[last], values["end_col_offset"])
         stack.extend(values.values())
 
 
-def _code_points(line: bytes, offset: int) -> int:
+def code_points(line: bytes, offset: int) -> int:
+    """Return the code points in the first `offset` bytes."""
     return len(line[:offset].decode("utf-8", "replace"))

@@ -53,7 +53,7 @@ OPERATORS: dict[type[Any], str] = {
     ast.NotIn: "not in",
 }
 _STARS = {"TypeVarTuple": 1, "ParamSpec": 2}
-_COLON = re.compile(r"(?:[^:#]|#[^\n]*)*?:")
+_COLON = re.compile(r"(?:[^:#]|#[^\n]*+)*+:")
 
 
 class Point(NamedTuple):
@@ -326,19 +326,16 @@ class Walk:
 
     def header(self, line: int, column: int, last: Node | None, body: Sequence[Node]) -> None:
         """Make the header of a compound statement, up to its colon, the current statement. `column` is 0-based."""
-        first = body[0]
-        first_line = first.decorator_list[0].lineno if getattr(first, "decorator_list", None) else first.lineno
         end_line, end_column = (line, column) if last is None else (last.end_lineno, last.end_col_offset)
-        if first_line == end_line:
-            end_column = first.col_offset
-        elif first_line == end_line + 1:
-            end_column = max(end_column, len(self.lines[end_line - 1].rstrip()))
-        else:
-            rest = [self.lines[end_line - 1][end_column:], *self.lines[end_line : first_line - 1]]
-            if match := _COLON.match("\n".join(rest)):
-                lines = match[0].split("\n")
-                end_column = len(lines[-1]) + (end_column if len(lines) == 1 else 0)
-                end_line += len(lines) - 1
+        rest = self.lines[end_line - 1][end_column:]
+        match = _COLON.match(rest)
+        if match is None:
+            rest = "\n".join([rest, *self.lines[end_line : body[0].lineno]])
+            match = _COLON.match(rest)
+        if match is not None:
+            before = match[0].rpartition("\n")
+            end_column = len(before[2]) + (0 if before[1] else end_column)
+            end_line += before[0].count("\n") + len(before[1])
         pos = (line, column + 1, end_line, end_column + 1)
         self.statement = pos
         self.statements.append(pos)

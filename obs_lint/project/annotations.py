@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from obs_lint.facts.model import Expr
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import CYCLE, NOTHING, UNTOLD, Thing, Things, after, opened, union
+from obs_lint.project.thing import NOTHING, UNTOLD, Thing, Things, after, opened, union
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -28,7 +28,9 @@ _TRANSPARENT = frozenset(
     }
 )
 """Generics that stand for what is in their brackets."""
-_ANYTHING = frozenset({"typing.Any", "builtins.object", "typing.NoReturn", "typing.Never", "typing.Hashable", "typing.AnyStr"})
+_ANYTHING = frozenset(
+    {"typing.Any", "builtins.object", "typing.NoReturn", "typing.Never", "typing.Hashable", "typing.AnyStr"}
+)
 _QUALIFIERS = frozenset({"typing.Final", "typing.ClassVar"})
 _DEPENDENCIES = frozenset({"Depends", "Security", "TaskiqDepends"})
 
@@ -66,29 +68,37 @@ class Annotations:
         if tag == "binop":
             if annotation[1] != "|":
                 return UNTOLD
-            return union(self.instances(view, scope, side) for side in alternatives(annotation))
+            return union([self.instances(view, scope, side) for side in alternatives(annotation)])
         if tag not in ("name", "attr", "call"):
             return UNTOLD
         things = self._resolver.evaluate(view, scope, annotation)
-        return union(self.instance_of(thing) for thing in things)
+        return union([self.instance_of(thing) for thing in things])
 
     def instance_of(self, thing: Thing) -> Things:
         """Return the objects of what an annotation resolved to."""
         kind = thing.kind
         if kind == "class":
-            return (Thing("instance", thing.name, thing.path, thing.index, thing.at, True, "", None, thing.trail, thing.via),)
+            return (
+                Thing(
+                    "instance", thing.name, thing.path, thing.index, thing.at, True, "", None, thing.trail, thing.via
+                ),
+            )
         if kind in ("external", "alias"):
             if thing.at is not None:
                 path, scope, expr = thing.at
                 view = self._resolver.view(path)
-                return UNTOLD if view is None else after(self.instances(view, scope, expr), thing)
+                if view is None:
+                    return UNTOLD
+                key = ("alias", path, scope, expr[-1])
+                found = self._resolver.guarded(key, self.instances, view, scope, expr, home=view, scope=scope)
+                return after(found, thing)
             name = canonical(thing.name)
             if name == SELF:
                 return (Thing("typevar", SELF),)
             if kind == "alias" or name in _ANYTHING or name in _QUALIFIERS:
                 return UNTOLD
             return (Thing("instance", thing.name, at=None, trail=thing.trail, via=thing.via, open=True),)
-        if kind in ("typevar", "cycle"):
+        if kind == "typevar":
             return (thing,)
         if kind == "const" and thing.at[2][1] is None:
             return (thing,)
@@ -96,7 +106,7 @@ class Annotations:
 
     def classes(self, view: FileView, scope: int, annotation: Expr) -> Things:
         """Return the classes that `type[annotation]` allows."""
-        return union(self._class_of(instance) for instance in self.instances(view, scope, annotation))
+        return union([self._class_of(instance) for instance in self.instances(view, scope, annotation)])
 
     def _class_of(self, instance: Thing) -> Things:
         if instance.kind == "instance" and not instance.member:
@@ -116,14 +126,18 @@ class Annotations:
             if thing.kind == "class":
                 at = (view.path, scope, annotation)
                 groups.append(
-                    (Thing("instance", thing.name, thing.path, thing.index, at, True, "", None, thing.trail, thing.via),)
+                    (
+                        Thing(
+                            "instance", thing.name, thing.path, thing.index, at, True, "", None, thing.trail, thing.via
+                        ),
+                    )
                 )
                 continue
             if thing.kind == "alias" and thing.at is not None:
                 groups.append(self.instance_of(thing))
                 continue
             if thing.kind != "external":
-                groups.append((CYCLE,) if thing.kind == "cycle" else UNTOLD)
+                groups.append(UNTOLD)
                 continue
             name = canonical(thing.name)
             if name in _TRANSPARENT:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from obs_lint.facts.model import Expr, Function
-from obs_lint.project.scopes import FileView
+from obs_lint.facts.model import Attribute, Binding, Expr, Function
+from obs_lint.project.scopes import CLASS_PARAMETERS, FileView
 from obs_lint.project.thing import UNKNOWN, UNTOLD, Thing, Things, after, bound_to, is_untold, passed, union
 
 if TYPE_CHECKING:
@@ -15,16 +16,40 @@ Ancestor = tuple[str, int] | str
 """(path, index into its classes), or the dotted name of an external class."""
 
 _PLAIN_BASES = frozenset(
-    {"builtins.object", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol", "abc.ABC", "typing_extensions.Generic"}
+    {
+        "builtins.object",
+        "typing.Generic",
+        "typing.Protocol",
+        "typing_extensions.Protocol",
+        "abc.ABC",
+        "typing_extensions.Generic",
+    }
 )
 _PROPERTIES = frozenset(
-    {"property", "cached_property", "abstractproperty", "hybrid_property", "classproperty", "reify", "lazy_property", "class_property"}
+    {
+        "property",
+        "cached_property",
+        "abstractproperty",
+        "hybrid_property",
+        "classproperty",
+        "reify",
+        "lazy_property",
+        "class_property",
+    }
 )
-_ENUMS = frozenset({"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "ReprEnum", "TextChoices", "IntegerChoices", "Choices"})
+_ENUMS = frozenset(
+    {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "ReprEnum", "TextChoices", "IntegerChoices", "Choices"}
+)
 _CHOICES = frozenset({"TextChoices", "IntegerChoices", "Choices"})
+_FIELD_DECORATORS = frozenset(
+    {"dataclass", "define", "mutable", "frozen", "attrs", "s", "attributes", "pydantic_dataclass"}
+)
+_FIELD_BASES = frozenset(
+    {"BaseModel", "BaseSettings", "RootModel", "SQLModel", "NamedTuple", "TypedDict", "Struct", "MappedAsDataclass"}
+)
 _MAX_HOLDERS = 100
 """Files that may hold a subclass; where there are more, nobody looks."""
-_MAX_ANCESTORS = 200
+_MAX_ANCESTORS = 2_000
 
 
 class Classes:
@@ -34,6 +59,8 @@ class Classes:
         """`resolver` evaluates bases and values."""
         self._resolver = resolver
         self._orders: dict[tuple[str, int], tuple[Ancestor, ...]] = {}
+        self._fields: dict[tuple[str, int], bool] = {}
+        self._bases: dict[tuple[str, int], tuple[Ancestor, ...]] = {}
         self._active: set[tuple[str, int]] = set()
         self._decorators: dict[tuple[str, int], frozenset[str]] = {}
         self._enums: dict[tuple[str, int], str] = {}
@@ -43,64 +70,66 @@ class Classes:
 
     def ancestors(self, path: str, index: int) -> tuple[Ancestor, ...]:
         """Return the class and its bases in method resolution order; those that can't be told are left out."""
-        key = (path, index)
-        known = self._orders.get(key)
+        start = (path, index)
+        orders = self._orders
+        known = orders.get(start)
         if known is not None:
             return known
-        if key in self._active or len(self._active) > _MAX_ANCESTORS:
-            return (key,)
+        found: dict[tuple[str, int], tuple[Ancestor, ...]] = {}
+        todo = [start]
+        open_ = {start}
+        while todo:
+            key = todo[-1]
+            bases = self._bases_of(key)
+            missing = [
+                b for b in bases if isinstance(b, tuple) and b not in orders and b not in found and b not in open_
+            ]
+            if missing and len(todo) < _MAX_ANCESTORS:
+                todo += missing[:1]
+                open_.update(missing[:1])
+                continue
+            todo.pop()
+            above = [list(orders.get(b) or found.get(b) or (b,)) if isinstance(b, tuple) else [b] for b in bases]
+            merged = _merge([*[list(order) for order in above], list(bases)])
+            if merged is None:
+                merged = list(dict.fromkeys(entry for order in above for entry in order))
+            found[key] = (key, *[entry for entry in merged if entry != key])
+        if not self._active:
+            orders.update(found)
+        return found[start]
+
+    def _bases_of(self, key: tuple[str, int]) -> tuple[Ancestor, ...]:
+        known = self._bases.get(key)
+        if known is not None:
+            return known
+        view = self._resolver.view(key[0])
+        if key in self._active or view is None:
+            return ()
         self._active.add(key)
+        row = view.classes[key[1]]
+        scope = view.scopes[row.scope].parent
+        bases: dict[Ancestor, None] = {}
         try:
-            order = self._linearise(key)
+            for base in row.bases:
+                for thing in self._resolver.evaluate_alone(view, scope, base):
+                    if thing.kind == "class":
+                        bases[thing.path, thing.index] = None
+                    elif thing.kind in ("external", "result", "member"):
+                        bases[thing.name if thing.kind == "external" else thing.name + "()"] = None
         finally:
             self._active.discard(key)
+        result = tuple(bases)
         if not self._active:
-            self._orders[key] = order
-        return order
-
-    def _linearise(self, key: tuple[str, int]) -> tuple[Ancestor, ...]:
-        view = self._resolver.view(key[0])
-        if view is None:
-            return (key,)
-        row = view.classes[key[1]]
-        bases: list[Ancestor] = []
-        scope = view.scopes[row.scope].parent
-        for base in row.bases:
-            for thing in self._resolver.evaluate_alone(view, scope, base):
-                if thing.kind == "class":
-                    bases.append((thing.path, thing.index))
-                elif thing.kind in ("external", "result", "member"):
-                    name = thing.name if thing.kind == "external" else thing.name + "()"
-                    bases.append(name)
-        bases = list(dict.fromkeys(bases))
-        orders: list[list[Ancestor]] = [
-            list(self.ancestors(*base)) if isinstance(base, tuple) else [base] for base in bases
-        ]
-        merged = _merge([*[list(order) for order in orders], list(bases)])
-        if merged is None:
-            merged = list(dict.fromkeys(entry for order in orders for entry in order))
-        return (key, *[entry for entry in merged if entry != key])
-
-    def has_unknown_base(self, path: str, index: int) -> bool:
-        """True where a base of the class, or of one of its bases, can't be told."""
-        for ancestor in self.ancestors(path, index):
-            if not isinstance(ancestor, tuple):
-                continue
-            view = self._resolver.view(ancestor[0])
-            if view is None:
-                return True
-            row = view.classes[ancestor[1]]
-            scope = view.scopes[row.scope].parent
-            if any(is_untold(self._resolver.evaluate_alone(view, scope, base)) for base in row.bases):
-                return True
-        return False
+            self._bases[key] = result
+        return result
 
     def enum_kind(self, path: str, index: int) -> str:
-        """Return what makes the class an enum (`Enum`, `StrEnum`, `TextChoices`, `str Enum`, …), empty if it is none."""
+        """Return what makes the class an enum (`Enum`, `StrEnum`, `str Enum`, …), empty if it is none."""
         key = (path, index)
         kind = self._enums.get(key)
         if kind is None:
             kind = ""
+            certain = not self._active
             externals = [entry for entry in self.ancestors(path, index) if isinstance(entry, str)]
             for name in externals:
                 last = name.rpartition(".")[2]
@@ -109,7 +138,7 @@ class Classes:
                     break
             if kind == "Enum" and "builtins.str" in externals:
                 kind = "str Enum"
-            if not self._active:
+            if certain:
                 self._enums[key] = kind
         return kind
 
@@ -178,29 +207,121 @@ class Classes:
         return tuple([bound_to(t, receiver) if t.kind == "function" and t.receiver is None else t for t in things])
 
     def _search(self, thing: Thing, name: str, skip: int) -> Things:
-        externals = []
+        resolver = self._resolver
         instance = thing.kind == "instance"
+        found: Things | None = None
+        groups: list[Things] = []
+        annotation: Things | None = None
+        externals: list[str] = []
+        dotted = ""
+        home = ""
         for ancestor in self.ancestors(thing.path, thing.index)[skip:]:
             if isinstance(ancestor, str):
                 if ancestor not in _PLAIN_BASES:
                     externals.append(ancestor)
                 continue
-            view = self._resolver.view(ancestor[0])
+            view = resolver.view(ancestor[0])
             if view is None:
                 continue
-            own = self._own(view, ancestor[1], name, thing)
-            if own is not None:
-                if thing.open and self._resolver.exact and not skip:
-                    own = self._with_overrides(own, thing, name)
-                return own
+            row = view.classes[ancestor[1]]
+            bindings = view.scopes[row.scope].bindings.get(name, ())
+            rows = [] if groups and not resolver.exact else self._assignments(view, ancestor[1], name, instance)
+            if (bindings or rows) and not dotted:
+                dotted, home = f"{view.module}.{row.qualname}.{name}", view.path
+            if bindings and annotation is None:
+                annotation = self._promise(view, row.scope, bindings)
+            if found is None and any(binding.kind not in ("declare", "delete") for binding in bindings):
+                if bindings[-1].kind == "assign" and self._is_member(view, ancestor[1], name):
+                    return (self._member(view, ancestor[1], name),)
+                found = resolver.named(view, row.scope, name, bindings)
+                if instance and any(t.kind == "function" and self.is_property(t) for t in found):
+                    return self._complete(self._described(found, thing), thing, name, skip)
+                if instance:
+                    found = self._described(found, thing)
+                if resolver.exact and (externals or self._has_unknown_base(ancestor, thing)):
+                    found = union((found, UNTOLD))
+            for attribute in rows:
+                if attribute.annotation is not None and annotation is None:
+                    annotation = resolver.annotations.instances(view, attribute.scope, attribute.annotation)
+                if attribute.kind != "declare":
+                    groups.append(self._assigned(view, attribute, f"{view.module}.{row.qualname}.{name}"))
+            if (found is not None and not (resolver.exact and instance)) or (groups and not resolver.exact):
+                break
+        if found is None and not groups and annotation is None:
+            return self._elsewhere(thing, name, skip, externals)
+        things = union([found or (), *groups])
+        if instance and annotation is not None and any(t.kind == "const" for t in things) and self._has_fields(thing):
+            things = union((things, UNTOLD))
+        if annotation is not None:
+            things = resolver.promised(things, annotation, keep=True)
+        return self._complete(resolver.labelled(things, dotted, home), thing, name, skip)
+
+    def _complete(self, things: Things, thing: Thing, name: str, skip: int) -> Things:
+        if thing.open and self._resolver.exact and not skip:
+            return self._with_overrides(things, thing, name)
+        return things
+
+    def _elsewhere(self, thing: Thing, name: str, skip: int, externals: list[str]) -> Things:
+        """Return what an attribute is that no first-party class says anything about."""
         lazy = self._lazy(thing, name, skip)
         if lazy is not None:
             return lazy
         if not externals:
             return UNTOLD
+        found = []
+        for base in externals:
+            if base.endswith(")"):
+                found.append(Thing("member", f"{base}.{name}"))
+            elif thing.kind == "instance":
+                found.append(Thing("member", f"{base}().{name}"))
+            else:
+                found.append(Thing("external", f"{base}.{name}"))
+        return tuple(found)
+
+    def _promise(self, view: FileView, scope: int, bindings: Sequence[Binding]) -> Things | None:
+        """Return what the annotation of an attribute in a class body allows."""
+        for binding in bindings:
+            if binding.annotation is not None:
+                where = binding.scope if binding.scope >= 0 else scope
+                return self._resolver.annotations.instances(view, where, binding.annotation)
+        return None
+
+    def _assignments(self, view: FileView, index: int, name: str, instance: bool) -> list[Attribute]:
+        """Return the assignments to the attribute outside the class body, of objects of the class or of the class."""
+        rows = [*view.assigned("class", index).get(name, ())]
         if instance:
-            return tuple([Thing("member", f"{base}().{name}" if not base.endswith(")") else f"{base}.{name}") for base in externals])
-        return tuple([Thing("external" if not base.endswith(")") else "member", f"{base}.{name}") for base in externals])
+            rows += view.assigned("instance", index).get(name, ())
+        others = view.assigned_to_others(name)
+        if others:
+            kinds = ("instance", "class") if instance else ("class",)
+            rows += [row for row in others if row not in rows and self._is_meant(view, index, row, kinds)]
+        return rows
+
+    def _is_meant(self, view: FileView, index: int, row: Attribute, kinds: tuple[str, ...]) -> bool:
+        targets = self._resolver.evaluate(view, row.scope, row.target[1])
+        return any(t.path == view.path and t.index == index and t.kind in kinds for t in targets)
+
+    def _assigned(self, view: FileView, row: Attribute, dotted: str) -> Things:
+        if row.value is None:
+            return UNTOLD
+        resolver = self._resolver
+        written, source, pos = resolver.text(row.target), resolver.text(row.value), row.target[-1]
+        values = resolver.evaluate(view, row.scope, row.value)
+        return tuple([passed(value, view.path, pos, written, source, "assign", dotted) for value in values])
+
+    def _has_unknown_base(self, key: tuple[str, int], thing: Thing) -> bool:
+        """True where a base that can't be told may come before the class in the order of `thing`'s class."""
+        for ancestor in self.ancestors(thing.path, thing.index):
+            if ancestor == key:
+                return False
+            view = self._resolver.view(ancestor[0]) if isinstance(ancestor, tuple) else None
+            if view is None or not isinstance(ancestor, tuple):
+                continue
+            row = view.classes[ancestor[1]]
+            scope = view.scopes[row.scope].parent
+            if any(is_untold(self._resolver.evaluate_alone(view, scope, base)) for base in row.bases):
+                return True
+        return False
 
     def _lazy(self, thing: Thing, name: str, skip: int) -> Things | None:
         """Ask `__getattr__` of the class."""
@@ -215,50 +336,27 @@ class Classes:
                 bindings = view.scopes[view.classes[ancestor[1]].scope].bindings.get("__getattr__")
                 if bindings and bindings[-1].kind == "def":
                     function = resolver.function(view, bindings[-1].index)
-                    return resolver.calls.looked_up(bound_to(function, thing), name)
+                    return resolver.functions.looked_up(bound_to(function, thing), name)
         return None
 
-    def _own(self, view: FileView, index: int, name: str, thing: Thing) -> Things | None:
-        """Return what the class itself says of the attribute, None if it says nothing."""
-        resolver = self._resolver
-        row = view.classes[index]
-        bindings = view.scopes[row.scope].bindings.get(name, ())
-        instance = thing.kind == "instance"
-        assigned = view.assigned("class", index).get(name, ())
-        if not bindings and not assigned:
-            return None
-        groups: list[Things] = []
-        annotation: tuple[int, Expr] | None = None
-        dotted = f"{view.module}.{row.qualname}.{name}"
-        if bindings:
-            if all(binding.kind == "delete" for binding in bindings):
-                return None
-            for binding in bindings:
-                if binding.annotation is not None:
-                    annotation = (binding.scope if binding.scope >= 0 else row.scope, binding.annotation)
-            if any(binding.kind != "declare" for binding in bindings):
-                if bindings[-1].kind == "assign" and self._is_member(view, index, name):
-                    return (self._member(view, index, name),)
-                groups.append(self._described(resolver.named(view, row.scope, name, bindings), thing, instance))
-        for attribute in assigned:
-            if attribute.annotation is not None:
-                annotation = (attribute.scope, attribute.annotation)
-            if attribute.kind == "declare":
-                continue
-            if attribute.value is None:
-                groups.append(UNTOLD)
-                continue
-            values = resolver.evaluate_within(view, attribute.scope, attribute.value)
-            written = attribute.target[1][1] + "." + name
-            source = resolver.text(attribute.value)
-            pos = attribute.target[-1]
-            groups.append(tuple([passed(value, view.path, pos, written, source, "assign", dotted) for value in values]))
-        things = union(groups)
-        if annotation is not None:
-            things = resolver.promised(things, resolver.annotations.instances(view, *annotation), keep=True)
-        return resolver.labelled(things, dotted, view.path)
+    def _has_fields(self, thing: Thing) -> bool:
+        """True for dataclasses and their likes: what the class body assigns is a default of the constructor."""
+        key = (thing.path, thing.index)
+        known = self._fields.get(key)
+        if known is None:
+            known = False
+            for ancestor in self.ancestors(*key):
+                if isinstance(ancestor, str):
+                    known = known or ancestor.rpartition(".")[2] in _FIELD_BASES
+                    continue
+                view = self._resolver.view(ancestor[0])
+                for decorator in view.classes[ancestor[1]].decorators if view is not None else ():
+                    name = self._resolver.text(decorator[1] if decorator[0] == "call" else decorator)
+                    known = known or name.rpartition(".")[2] in _FIELD_DECORATORS
+            self._fields[key] = known
+        return known
 
-    def _described(self, things: Things, thing: Thing, instance: bool) -> Things:
+    def _described(self, things: Things, thing: Thing) -> Things:
         """Apply the descriptors among what a class body binds."""
         resolver = self._resolver
         groups: list[Things] = []
@@ -266,13 +364,13 @@ class Classes:
             if found.kind == "function":
                 view = resolver.view(found.path)
                 function = view.functions[found.index] if view is not None else None
-                if instance and function is not None and function.decorators and self.is_property(found):
-                    groups.append(resolver.calls.returned(bound_to(found, thing), None, 0, None))
+                if function is not None and function.decorators and self.is_property(found):
+                    groups.append(resolver.functions.returned(bound_to(found, thing), None, 0, None))
                     continue
-            elif found.kind == "instance" and found.path and not found.member and instance:
+            elif found.kind == "instance" and found.path and not found.member:
                 getter = self._method(found, "__get__")
                 if getter is not None:
-                    result = resolver.calls.returned(bound_to(getter, found), None, 0, None)
+                    result = resolver.functions.returned(bound_to(getter, found), None, 0, None)
                     groups.append(result if not is_untold(result) else union((result, (found,))))
                     continue
             groups.append((found,))
@@ -298,7 +396,7 @@ class Classes:
     # -- decorators
 
     def decorators(self, path: str, index: int) -> frozenset[str]:
-        """Return the dotted names of a function's decorators (of the callee where one is called); `property` for its likes."""
+        """Return the dotted names of a function's decorators, called or not; `property` stands for its likes too."""
         key = (path, index)
         known = self._decorators.get(key)
         if known is not None:
@@ -346,7 +444,7 @@ class Classes:
             return ""
         if "builtins.classmethod" in decorators or "abc.abstractclassmethod" in decorators:
             return "class"
-        if function.parameters and function.parameters[0].name in ("cls", "klass", "mcs", "mcls"):
+        if function.parameters and function.parameters[0].name in CLASS_PARAMETERS:
             return "class"
         return "class" if self.is_metaclass(path, function.owner) else "instance"
 
@@ -362,9 +460,8 @@ class Classes:
     def _member(self, view: FileView, index: int, name: str) -> Thing:
         row = view.classes[index]
         binding = view.scopes[row.scope].bindings[name][-1]
-        return Thing(
-            "instance", f"{view.module}.{row.qualname}", view.path, index, (view.path, row.scope, binding.value), False, name
-        )  # fmt: skip
+        at = (view.path, row.scope, binding.value)
+        return Thing("instance", f"{view.module}.{row.qualname}", view.path, index, at, False, name)
 
     def members(self, path: str, index: int) -> Things | None:
         """Return the members of an enum in the order of their definition; None where the class can't be read."""
@@ -396,13 +493,13 @@ class Classes:
         if view is None or self._method(member, "__new__") is not None:
             return UNTOLD
         kind = self.enum_kind(path, member.index)
-        things = resolver.evaluate_within(view, scope, value)
+        things = resolver.evaluate(view, scope, value)
         if value[0] == "call":
             automatic = any(t.kind == "result" and t.name.rpartition(".")[2] == "auto" for t in things)
             if automatic:
                 return self._automatic(view, member, kind, value)
         if kind in _CHOICES and value[0] == "seq" and value[2]:
-            return resolver.evaluate_within(view, scope, value[2][0])
+            return resolver.evaluate(view, scope, value[2][0])
         if value[0] == "name" and any(t.kind == "instance" and t.name == member.name for t in things):
             return union(self.member_values(t) for t in things if t.kind == "instance" and t.member != member.member)
         return things
@@ -411,7 +508,7 @@ class Classes:
         """Return the value that `auto()` gives."""
         generate = self._method(member, "_generate_next_value_")
         if generate is not None:
-            return self._resolver.calls.looked_up(generate, member.member)
+            return self._resolver.functions.looked_up(generate, member.member)
         if kind in ("StrEnum", "TextChoices"):
             text = member.member.lower() if kind == "StrEnum" else member.member
             return (Thing("const", at=(view.path, member.at[1], ("const", text, value[-1]))),)
@@ -434,7 +531,9 @@ class Classes:
 
     def _with_overrides(self, own: Things, thing: Thing, name: str) -> Things:
         """Add what subclasses say, where the attribute is a value: `self.EVENT` in a base class is any of them."""
-        if not any(found.kind in ("const", "display") or found.member for found in own):
+        if not any(found.kind in ("const", "display") or found.member for found in own) and not self._is_declared(
+            thing, name
+        ):
             return own
         subclasses = self.subclasses(thing.path, thing.index)
         if subclasses is None:
@@ -444,11 +543,18 @@ class Classes:
             view = self._resolver.view(path)
             if view is None:
                 continue
-            row = view.classes[index]
-            other = self._own(view, index, name, Thing(thing.kind, f"{view.module}.{row.qualname}", path, index))
-            if other is not None:
-                groups.append(other)
+            other = Thing(thing.kind, f"{view.module}.{view.classes[index].qualname}", path, index)
+            key = ("class", path, index, name, thing.kind == "instance", "", False, 0)
+            groups.append(self._resolver.guarded(key, self._search, other, name, 0))
         return union(groups)
+
+    def _is_declared(self, thing: Thing, name: str) -> bool:
+        """True where the class says of an attribute that it is there, and leaves the value to others."""
+        view = self._resolver.view(thing.path)
+        if view is None:
+            return False
+        bindings = view.scopes[view.classes[thing.index].scope].bindings.get(name, ())
+        return any(binding.kind == "declare" for binding in bindings)
 
     def subclasses(self, path: str, index: int) -> tuple[tuple[str, int], ...] | None:
         """Return the first-party subclasses, direct and indirect; None where there are too many files to look into."""
@@ -503,4 +609,3 @@ def _merge(sequences: list[list[Ancestor]]) -> list[Ancestor] | None:
         for sequence in sequences:
             if sequence[0] == head:
                 del sequence[0]
-

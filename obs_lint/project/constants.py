@@ -31,7 +31,7 @@ class Constants:
         With `text`, as they are in an f-string: an enum member shows its value only there where its class is a StrEnum.
         """
         values: list[Constant] = []
-        complete = bool(things)
+        complete = True
         classes = self._resolver.classes
         for thing in things:
             if thing.kind == "const":
@@ -59,6 +59,8 @@ class Constants:
         operands: Sequence[tuple[list[Constant], bool]],
         fold: Callable[[Sequence[Constant]], Constant],
     ) -> Things:
+        if any(whole and not values for values, whole in operands):
+            return ()
         complete = all(whole for _, whole in operands)
         count = 1
         for values, _ in operands:
@@ -96,7 +98,7 @@ class Constants:
             left = expr[2]
         result = self._resolver.evaluate(view, scope, left)
         for operand in reversed(operands):
-            if not any(thing.kind in ("const", "instance", "display", "elements") for thing in result):
+            if result and not any(thing.kind in ("const", "instance", "display", "elements") for thing in result):
                 return (Thing("unknown", at=(view.path, scope, expr)),)
             right = self._resolver.evaluate(view, scope, operand)
             if operator == "+" and any(t.kind in ("display", "elements") for t in (*result, *right)):
@@ -104,7 +106,12 @@ class Constants:
                 result = (Thing("elements", at=union((elements(result), elements(right)))),)
                 continue
             result = self._combined(
-                view, scope, expr[-1], expr, (self.plain(result), self.plain(right)), lambda v: folding.binary(operator, v[0], v[1])
+                view,
+                scope,
+                expr[-1],
+                expr,
+                (self.plain(result), self.plain(right)),
+                lambda v: folding.binary(operator, v[0], v[1]),
             )
         return result
 
@@ -114,7 +121,9 @@ class Constants:
         while left[0] == "binop" and left[1] == "|":
             left = left[2]
         things = self._resolver.evaluate(view, scope, left)
-        if any(t.kind in ("class", "alias", "typevar") or (t.kind == "external" and not t.name.islower()) for t in things):
+        if any(
+            t.kind in ("class", "alias", "typevar") or (t.kind == "external" and not t.name.islower()) for t in things
+        ):
             return (Thing("alias", at=(view.path, scope, expr)),)
         if any(t.kind == "const" and t.at[2][1] is None for t in things):
             return (Thing("alias", at=(view.path, scope, expr)),)
@@ -130,7 +139,12 @@ class Constants:
             names = [key[1] for key, _ in right[1]]
             parts = [self.plain(self._resolver.evaluate(view, scope, value), text=True) for _, value in right[1]]
             return self._combined(
-                view, scope, expr[-1], expr, [template, *parts], lambda v: _percent_named(v[0], dict(zip(names, v[1:], strict=True)))
+                view,
+                scope,
+                expr[-1],
+                expr,
+                [template, *parts],
+                lambda v: _percent_named(v[0], dict(zip(names, v[1:], strict=True))),
             )
         given = self.plain(self._resolver.evaluate(view, scope, right), text=True)
         return self._combined(view, scope, expr[-1], expr, [template, given], lambda v: folding.binary("%", v[0], v[1]))
@@ -152,8 +166,10 @@ class Constants:
                 spec = specs[0][0]
             things = self._resolver.evaluate(view, scope, part[1])
             values = self.plain(things, text=True)
-            if not values[0]:
-                at = next((t.at for t in things if t.kind == "unknown" and t.at is not None), (view.path, scope, part[1]))
+            if not values[0] and not values[1]:
+                at = next(
+                    (t.at for t in things if t.kind == "unknown" and t.at is not None), (view.path, scope, part[1])
+                )
                 return (Thing("unknown", at=at),)
             operands.append(values)
             formats.append((part[2], spec))
@@ -208,7 +224,7 @@ class Constants:
             if home is None or any(item[0] == "star" for item in expr[2]):
                 groups.append(unknown)
                 continue
-            parts = [self.plain(self._resolver.evaluate_within(home, inner, item)) for item in expr[2]]
+            parts = [self.plain(self._resolver.evaluate(home, inner, item)) for item in expr[2]]
             groups.append(self._combined(view, scope, call[-1], call, parts, lambda v: folding.join(separator, v)))
         return union(groups)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from obs_lint.facts.model import Expr
 from obs_lint.project.annotations import arguments, canonical
@@ -12,9 +13,16 @@ from obs_lint.project.thing import NOTHING, UNKNOWN, UNTOLD, UNTOLD_KINDS, Thing
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
 
-_MAPPINGS = frozenset({"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict", "WeakValueDictionary"})
+_MAPPINGS = frozenset(
+    {"dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict", "WeakValueDictionary"}
+)
 _ITERATORS = frozenset({"Iterator", "Iterable", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator"})
-_MANAGERS = _ITERATORS | {"ContextManager", "AbstractContextManager", "AsyncContextManager", "AbstractAsyncContextManager"}
+_MANAGERS = _ITERATORS | {
+    "ContextManager",
+    "AbstractContextManager",
+    "AsyncContextManager",
+    "AbstractAsyncContextManager",
+}
 _AWAITABLES = frozenset({"Awaitable", "Coroutine", "Future", "Task"})
 _HOLDERS = frozenset({"ContextVar", "Queue", "SimpleQueue", "Future", "Task", "ReferenceType", "ref"})
 _LOWER_GENERICS = frozenset({"list", "dict", "tuple", "set", "frozenset", "type", "deque", "defaultdict"})
@@ -39,19 +47,33 @@ class Containers:
         view = self._resolver.view(path)
         if view is None:
             return []
-        return [self._resolver.annotations.instances(view, scope, part) for part in arguments(thing.at) if part[0] != "other"]
+        return [
+            self._resolver.annotations.instances(view, scope, part)
+            for part in arguments(thing.at)
+            if part[0] != "other"
+        ]
+
+    def _guarded(self, question: str, thing: Thing, compute: Callable[..., Things], *arguments: Any) -> Things:
+        """Ask what is in a display: it may contain itself."""
+        path, scope, expr = thing.at
+        view = self._resolver.view(path)
+        if view is None:
+            return UNTOLD
+        keys = tuple([identity(key) for key in arguments[1]]) if len(arguments) > 1 else ()
+        key = (question, path, scope, expr[0], expr[-1], thing.open, thing.member, keys)
+        return self._resolver.guarded(key, compute, *arguments, home=view, scope=scope)
 
     # -- iteration
 
     def elements(self, things: Things) -> Things:
         """Return what iterating gives."""
-        return union(self._elements(thing) for thing in things)
+        return union([self._elements(thing) for thing in things])
 
     def _elements(self, thing: Thing) -> Things:
         kind = thing.kind
         resolver = self._resolver
         if kind == "display":
-            return self._displayed(thing)
+            return self._guarded("elements", thing, self._displayed, thing)
         if kind == "elements":
             found: Things = thing.at
             return found
@@ -62,10 +84,7 @@ class Containers:
             return UNTOLD if members is None else members
         if kind == "instance":
             if thing.path:
-                method = resolver.classes.method(thing, "__iter__") or resolver.classes.method(thing, "__aiter__")
-                if method is not None:
-                    return self.elements(resolver.calls.returned(method, None, 0, None))
-                return UNTOLD
+                return resolver.guarded(("iterate", thing.path, thing.index), self._iterated, Thing(*thing[:5]))
             if thing.at is not None:
                 parts = self._arguments(thing)
                 last = canonical(thing.name).rpartition(".")[2]
@@ -73,6 +92,16 @@ class Containers:
                     return union(parts) if last in ("tuple", "Tuple") else parts[0]
         if kind == "const" and thing.at[2][1] is None:
             return NOTHING
+        return UNTOLD
+
+    def _iterated(self, thing: Thing) -> Things:
+        classes = self._resolver.classes
+        method = classes.method(thing, "__next__") or classes.method(thing, "__anext__")
+        if method is not None:
+            return self._resolver.functions.returned(method, None, 0, None)
+        method = classes.method(thing, "__iter__") or classes.method(thing, "__aiter__")
+        if method is not None:
+            return self.elements(self._resolver.functions.returned(method, None, 0, None))
         return UNTOLD
 
     def _displayed(self, thing: Thing) -> Things:
@@ -86,17 +115,17 @@ class Containers:
         if tag == "seq":
             for item in expr[2]:
                 if item[0] == "star":
-                    groups.append(self.elements(resolver.evaluate_within(view, scope, item[1])))
+                    groups.append(self.elements(resolver.evaluate(view, scope, item[1])))
                 else:
-                    groups.append(resolver.evaluate_within(view, scope, item))
+                    groups.append(resolver.evaluate(view, scope, item))
         elif tag == "dict":
             for key, value in expr[1]:
                 if key is None:
-                    groups.append(self.elements(resolver.evaluate_within(view, scope, value)))
+                    groups.append(self.elements(resolver.evaluate(view, scope, value)))
                 else:
-                    groups.append(resolver.evaluate_within(view, scope, key))
+                    groups.append(resolver.evaluate(view, scope, key))
         elif tag == "comp":
-            groups.append(resolver.evaluate_within(view, expr[2], expr[3][0]))
+            groups.append(resolver.evaluate(view, expr[2], expr[3][0]))
         else:
             return UNTOLD
         return union(groups)
@@ -104,30 +133,33 @@ class Containers:
     def values(self, thing: Thing) -> Things:
         """Return all values of a mapping."""
         if thing.kind == "display":
-            path, scope, expr = thing.at
-            view = self._resolver.view(path)
-            if view is None or expr[0] not in ("dict", "comp"):
-                return UNTOLD
-            if expr[0] == "comp":
-                return self._resolver.evaluate_within(view, expr[2], expr[3][-1])
-            groups: list[Things] = []
-            if thing.open:
-                groups += self._stored(thing, view)
-                groups.append(UNTOLD)
-            for key, value in expr[1]:
-                found = self._resolver.evaluate_within(view, scope, value)
-                groups.append(found if key is not None else union(self.values(t) for t in found))
-            return union(groups)
+            return self._guarded("values", thing, self._displayed_values, thing)
         if thing.kind == "instance" and not thing.path and thing.at is not None:
             parts = self._arguments(thing)
             if len(parts) > 1:
                 return parts[1]
         return UNTOLD
 
+    def _displayed_values(self, thing: Thing) -> Things:
+        path, scope, expr = thing.at
+        view = self._resolver.view(path)
+        if view is None or expr[0] not in ("dict", "comp"):
+            return UNTOLD
+        if expr[0] == "comp":
+            return self._resolver.evaluate(view, expr[2], expr[3][-1])
+        groups: list[Things] = []
+        if thing.open:
+            groups += self._stored(thing, view)
+            groups.append(UNTOLD)
+        for key, value in expr[1]:
+            found = self._resolver.evaluate(view, scope, value)
+            groups.append(found if key is not None else union([self.values(t) for t in found]))
+        return union(groups)
+
     def _stored(self, thing: Thing, view: FileView) -> list[Things]:
         """Return what the file stores into the items of a variable."""
         rows = view.items_of(thing.member) if thing.member else ()
-        return [self._resolver.evaluate_within(view, row.scope, row.value) for row in rows if row.value is not None]
+        return [self._resolver.evaluate(view, row.scope, row.value) for row in rows if row.value is not None]
 
     # -- items
 
@@ -136,7 +168,7 @@ class Containers:
         kind = thing.kind
         resolver = self._resolver
         if kind == "display":
-            return self._shown(thing, keys)
+            return self._guarded("item", thing, self._shown, thing, keys)
         if kind == "names":
             groups: list[Things] = []
             for key in keys:
@@ -176,7 +208,7 @@ class Containers:
             if thing.path:
                 method = resolver.classes.method(thing, "__getitem__")
                 if method is not None:
-                    return resolver.calls.given(method, keys)
+                    return resolver.functions.given(method, keys)
                 return UNTOLD
             if thing.at is not None:
                 return self._generic_item(thing, keys)
@@ -205,7 +237,7 @@ class Containers:
                 return self._displayed(thing)
             if expr[0] == "comp" or any(key.kind in UNTOLD_KINDS for key in keys):
                 return self.values(thing)
-            return union(self._keyed(thing, view, scope, expr, key) for key in keys)
+            return union([self._keyed(thing, view, scope, expr, key) for key in keys])
         if expr[0] != "seq":
             return UNTOLD
         items: tuple[Expr, ...] = expr[2]
@@ -214,7 +246,7 @@ class Containers:
         for key in keys:
             place = key.at[2][1] if key.kind == "const" else None
             if isinstance(place, int) and not starred and -len(items) <= place < len(items):
-                groups.append(resolver.evaluate_within(view, scope, items[place]))
+                groups.append(resolver.evaluate(view, scope, items[place]))
                 if thing.open:
                     groups.append(UNTOLD)
             else:
@@ -228,23 +260,23 @@ class Containers:
         if thing.open:
             for row in view.items_of(thing.member) if thing.member else ():
                 if row.value is not None:
-                    stored = resolver.evaluate_within(view, row.scope, row.target[2])
+                    stored = resolver.evaluate(view, row.scope, row.target[2])
                     if is_untold(stored) or any(identity(t) == wanted for t in stored):
-                        groups.append(resolver.evaluate_within(view, row.scope, row.value))
+                        groups.append(resolver.evaluate(view, row.scope, row.value))
         certain = False
         for written, value in reversed(expr[1]):
             if written is None:
-                inner = resolver.evaluate_within(view, scope, value)
+                inner = resolver.evaluate(view, scope, value)
                 groups += [self.item(t, (key,)) for t in inner]
                 continue
-            names = resolver.evaluate_within(view, scope, written)
+            names = resolver.evaluate(view, scope, written)
             if any(identity(t) == wanted for t in names):
-                groups.append(resolver.evaluate_within(view, scope, value))
+                groups.append(resolver.evaluate(view, scope, value))
                 certain = len(names) == 1
                 if certain:
                     break
             elif is_untold(names):
-                groups.append(resolver.evaluate_within(view, scope, value))
+                groups.append(resolver.evaluate(view, scope, value))
         if thing.open and not certain:
             groups.append(UNTOLD)
         return union(groups)
@@ -262,7 +294,7 @@ class Containers:
             classes = self._resolver.classes
             method = classes.method(thing, "__enter__") or classes.method(thing, "__aenter__")
             if method is not None:
-                result = self._resolver.calls.returned(method, None, 0, None)
+                result = self._resolver.functions.returned(method, None, 0, None)
                 known = tuple([t for t in result if t.kind not in UNTOLD_KINDS])
                 return known or (thing,)
             return (thing,)
@@ -305,9 +337,11 @@ class Containers:
         if name in ("get", "pop", "setdefault") and mapping and generic:
             keys = arguments[0] if arguments else UNTOLD
             found = self.item(thing, keys)
-            if len(arguments) > 1 and (not found or is_untold(found)):
-                found = union((found, arguments[1]))
-            return found
+            if all(self._has(thing, key) for key in keys):
+                return found
+            if len(arguments) > 1:
+                return union((found, arguments[1]))
+            return union((found, (Thing("const", at=("", 0, ("const", None, (1, 1, 1, 1)))),))) if name == "get" else found
         if name in ("get", "result", "get_nowait", "__call__") and last in _HOLDERS and generic:
             parts = self._arguments(thing)
             return parts[0] if parts else None
@@ -328,6 +362,22 @@ class Containers:
             return self._elements(thing)
         return None
 
+    def _has(self, thing: Thing, key: Thing) -> bool:
+        """True where the mapping certainly has the key."""
+        if thing.kind == "names":
+            return not is_untold(self.item(thing, (key,)))
+        if thing.kind != "display" or thing.at[2][0] != "dict" or key.kind in UNTOLD_KINDS:
+            return False
+        path, scope, expr = thing.at
+        view = self._resolver.view(path)
+        wanted = identity(key)
+        for written, _ in expr[1]:
+            if view is not None and written is not None:
+                names = self._resolver.evaluate(view, scope, written)
+                if len(names) == 1 and identity(names[0]) == wanted:
+                    return True
+        return False
+
     def _pairs(self, thing: Thing) -> Things:
         path, scope, expr = thing.at
         resolver = self._resolver
@@ -337,8 +387,6 @@ class Containers:
             if view is None or key is None or len(pairs) >= 64:
                 pairs.append(UNKNOWN)
                 break
-            parts = (resolver.evaluate_within(view, scope, key), resolver.evaluate_within(view, scope, value))
+            parts = (resolver.evaluate(view, scope, key), resolver.evaluate(view, scope, value))
             pairs.append(Thing("items", at=parts))
         return (Thing("elements", at=tuple(pairs)),)
-
-

@@ -65,7 +65,10 @@ def formatted(value: Constant, conversion: str, spec: str) -> str:
 
 def method(value: str, name: str, arguments: Sequence[Constant], keywords: Mapping[str, Constant]) -> Constant:
     """Fold `value.name(…)` for a string. Raises UnfoldableError."""
-    if any(isinstance(argument, str) and len(argument) > _MAX_LENGTH for argument in arguments) or len(value) > _MAX_LENGTH:
+    if (
+        any(isinstance(argument, str) and len(argument) > _MAX_LENGTH for argument in arguments)
+        or len(value) > _MAX_LENGTH
+    ):
         raise UnfoldableError
     try:
         if name == "format":

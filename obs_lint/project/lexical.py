@@ -39,6 +39,9 @@ class FactsSource(Protocol):
     def renaming_imports(self) -> Iterable[tuple[str, str]]:
         """Yield (name, bound as) of every renaming `from` import of the project."""
 
+    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield the imports that have one of the segments in their module's name or among their names."""
+
 
 class LexicalQueries:
     """The part of a Project that needs no parser."""
@@ -68,3 +71,7 @@ class LexicalQueries:
     def renaming_imports(self) -> Iterable[tuple[str, str]]:
         """Yield (name, bound as) of every `from … import name as bound` of the project."""
         return self.source.renaming_imports()
+
+    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield (path, import) of the imports with one of the segments in their module's name or among their names."""
+        return self.source.imports_mentioning(segments)

@@ -34,7 +34,7 @@ class Modules:
         return self._index
 
     def find(self, name: str, importer: str) -> tuple[str, ...]:
-        """Return the files that `import name` in `importer` may mean; () for external modules and packages without a file."""
+        """Return the files that `import name` in `importer` may mean; () for external modules and bare folders."""
         key = (name, importer.rpartition("/")[0])
         found = self._found.get(key)
         if found is None:
@@ -52,7 +52,7 @@ class Modules:
         return file is not None and self.index.is_package_prefix(name, file)
 
     def relative(self, path: str, level: int, module: str) -> tuple[tuple[str, ...], str]:
-        """Return the files that `from` plus `level` dots plus `module` means in the file at `path`, and the folder it would be.
+        """Return the files that `from` plus `level` dots plus `module` means in the file at `path`, and their folder.
 
         Nothing and an empty folder where the dots lead out of the project or to its root, which is no package.
         """
@@ -67,14 +67,14 @@ class Modules:
 
     def at(self, folder: str, name: str) -> tuple[tuple[str, ...], str]:
         """Return the module `name` in a folder that is no package, or its folder where that is all there is."""
-        place = f"{folder}/{name}"
+        place = f"{folder}/{name}" if folder else name
         for path in (f"{place}/__init__.py", f"{place}.py", f"{place}/__init__.pyi", f"{place}.pyi"):
             if path in self.files:
                 return (path,), ""
         return (), place if place in self.folders else ""
 
     def submodule(self, path: str, name: str) -> tuple[tuple[str, ...], str]:
-        """Return the file of a package's submodule, and its folder where that is all there is. `path` is the package's."""
+        """Return the file of a submodule, and its folder where that is all there is. `path` is the package's."""
         file = self.files.get(path)
         if file is None or not file.is_package:
             return (), ""
@@ -119,22 +119,22 @@ class Modules:
             return []
         if self._by_name is None:
             self._by_name = self._build()
+        place = path.rpartition(".")[0].removesuffix("/__init__")
         result: list[tuple[str, LexicalImport]] = []
-        for name in file.names:
+        for name, folder in _spellings(file, place):
             for importer, found in self._by_name.get(name, ()):
-                if importer != path and path in self.find(name, importer):
-                    result.append((importer, found))
-            parent, _, last = name.rpartition(".")
-            for importer, found in self._by_name.get(parent, ()) if parent else ():
-                if importer != path and found.names is not None and any(n == last for n, _ in found.names):
+                if importer != path and (folder is None or importer.rpartition("/")[0] == folder):
                     if path in self.find(name, importer):
                         result.append((importer, found))
-        place = path.rpartition(".")[0].removesuffix("/__init__")
-        result += [row for row in self._by_place.get(place, ()) if row[0] != path]
+            parent, _, last = name.rpartition(".")
+            for importer, found in self._by_name.get(parent, ()) if parent else ():
+                if importer != path and (folder is None or importer.rpartition("/")[0] == folder):
+                    if _takes(found, last) and path in self.find(name, importer):
+                        result.append((importer, found))
         folder, _, last = place.rpartition("/")
-        for importer, found in self._by_place.get(folder, ()):
-            if importer != path and found.names is not None and any(n == last for n, _ in found.names):
-                result.append((importer, found))
+        if self.at(folder, last)[0] == (path,):
+            result += [row for row in self._by_place.get(place, ()) if row[0] != path]
+            result += [row for row in self._by_place.get(folder, ()) if row[0] != path and _takes(row[1], last)]
         return result
 
     def _build(self) -> dict[str, list[tuple[str, LexicalImport]]]:
@@ -165,7 +165,7 @@ class Modules:
         return by_name
 
     def holders(self, path: str, name: str, limit: int) -> list[str] | None:
-        """Return the files in which the module's `name` may be bound, over re-exports; None where there are more than `limit`.
+        """Return the files in which the module's `name` may be bound, over re-exports; None for more than `limit`.
 
         Files that only import the module as a whole count too.
         """
@@ -193,3 +193,20 @@ class Modules:
         """True where a `from` import takes a name out of the module at `path`, not the module itself."""
         place = path.rpartition(".")[0].removesuffix("/__init__")
         return place.rpartition("/")[2] != written or statement.module.rpartition(".")[2] == written
+
+
+def _takes(statement: LexicalImport, name: str) -> bool:
+    return statement.names is not None and any(written == name for written, _ in statement.names)
+
+
+def _spellings(file: ProjectFile, place: str) -> list[tuple[str, str | None]]:
+    """Return the names by which a module can be imported, with the folder of the only scripts that may, if any."""
+    spellings: list[tuple[str, str | None]] = [(name, None) for name in file.names]
+    folder = place
+    name = ""
+    while folder:
+        folder, _, segment = folder.rpartition("/")
+        name = f"{segment}.{name}" if name else segment
+        if name not in file.names:
+            spellings.append((name, folder))
+    return spellings

@@ -19,8 +19,8 @@ class Origin:
     module: a first-party module     function, class, variable: defined in a first-party module
     instance: an object of the class `name` (first-party or external)
     result: what calling the external `name` returns; `name` is the callee (`logging.getLogger`)
-    member: an attribute of an object that is not further known, of a result (`logging.getLogger().info`) or an instance of an
-    external class (`logging.Logger().info`): no name of the external module itself
+    member: an attribute of an object that is not further known, of a result (`logging.getLogger().info`) or of an
+    instance of an external class (`logging.Logger().info`): no name of the external module itself
     parameter: a parameter of a function, not known further
 
     `variable` and `parameter` also stand beside others, for "or something else that can't be told"."""

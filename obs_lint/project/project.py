@@ -18,7 +18,9 @@ from obs_lint.project.values import Value, Values
 
 _MAX_VALUES = 64
 _MAX_TRAIL = 32
-_PUBLIC = frozenset({"external", "module", "function", "class", "variable", "instance", "result", "member", "parameter"})
+_PUBLIC = frozenset(
+    {"external", "module", "function", "class", "variable", "instance", "result", "member", "parameter"}
+)
 
 
 class Project(LexicalQueries):
@@ -32,6 +34,7 @@ class Project(LexicalQueries):
         self.files: Mapping[str, ProjectFile] = self.modules.files
         self._resolver = Resolver(self.modules, source.facts)
         self._things: dict[Origin, Thing] = {}
+        self._resolved: dict[int, tuple[Expr, int, str, tuple[Origin, ...]]] = {}
         self._surfaces: dict[tuple[str, ...], dict[str, bool]] = {}
         self._wirings: dict[tuple[str, ...], dict[str, bool]] = {}
 
@@ -47,7 +50,7 @@ class Project(LexicalQueries):
         return self.source.imports(path)
 
     def find_module(self, name: str, importer: str) -> tuple[str, ...]:
-        """Paths of the first-party module `name` as `importer` would get it: own source root, project's root, others."""
+        """Paths of the first-party module `name` as `importer` gets it: own source root, project's root, others."""
         return self.modules.find(name, importer)
 
     def importers(self, path: str) -> tuple[str, ...]:
@@ -105,12 +108,17 @@ class Project(LexicalQueries):
     def resolve(self, path: str, scope: int, expr: Expr) -> tuple[Origin, ...]:
         """Everything that `expr`, evaluated in `scope`, may be; () where nothing is known.
 
-        Known alternatives come first in the order in which they are written; see Origin for what stands for the unknown ones.
+        Known alternatives come in the order in which they are written; see Origin for what stands for unknown ones.
         """
+        known = self._resolved.get(id(expr))
+        if known is not None and known[0] is expr and known[1] == scope and known[2] == path:
+            return known[3]
         view = self._resolver.view(path)
         if view is None:
             return ()
-        return self._origins(self._resolver.ask(view, scope, expr), path)
+        origins = self._origins(self._resolver.ask(view, scope, expr), path)
+        self._resolved[id(expr)] = (expr, scope, path, origins)
+        return origins
 
     def resolve_annotation(self, path: str, scope: int, annotation: Expr) -> tuple[Origin, ...]:
         """The objects that an annotation, written in `scope`, allows."""
@@ -185,6 +193,8 @@ class Project(LexicalQueries):
     def _origins(self, things: Things, path: str) -> tuple[Origin, ...]:
         result: list[Origin] = []
         for thing in things:
+            if thing.kind == "const" and len(things) > 1 and thing.at[2][1] is None:
+                continue
             origin = self._origin(thing, path)
             if origin is not None and origin not in result:
                 result.append(origin)
@@ -217,21 +227,17 @@ class Project(LexicalQueries):
 
     def _trail(self, step: Step | None, path: str) -> tuple[TrailStep, ...]:
         """Return the steps behind the file that asked, nearest first."""
+        if step is not None and step.path == path:
+            step = step.elsewhere
         steps: list[TrailStep] = []
-        last: tuple[str, int, int] | None = None
-        while step is not None and step.path == path:
-            step = step.rest
+        place: tuple[str, int, int] | None = None
         while step is not None:
-            place = (step.path, step.pos[0], step.pos[1])
-            if place != last:
-                if len(steps) == _MAX_TRAIL:
-                    while step.rest is not None:
-                        step = step.rest
-                    steps.pop()
-                line, column = step.pos[0], step.pos[1]
-                cell, first = self.cell_of(step.path, line)
-                steps.append(TrailStep(step.path, Position(line - first, column), _message(step), cell))
-                last = place
+            if (step.path, *step.pos[:2]) != place:
+                if len(steps) == _MAX_TRAIL - 1 and step.last is not None:
+                    step = step.last
+                place = (step.path, *step.pos[:2])
+                cell, first = self.cell_of(step.path, step.pos[0])
+                steps.append(TrailStep(step.path, Position(step.pos[0] - first, step.pos[1]), _message(step), cell))
             step = step.rest
         return tuple(steps)
 

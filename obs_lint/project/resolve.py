@@ -1,48 +1,63 @@
 """The resolver: which alternatives an expression has, over names, imports, attributes and calls.
 
-One evaluation serves both questions, where a name comes from and which values it can have. Every answer about a name, an attribute
-or a function's result is kept; a question that comes back to itself gets `cycle`, and an answer that depended on one is kept only
-for as long as the question at the head of the cycle is open. Chains of plain renames and re-exports are followed in a loop, so
-that their length does not matter; everything else nests to a bounded depth.
+One evaluation serves both questions, where a name comes from and which values it can have. Every answer about a name,
+an attribute or a function's result is kept. Questions that depend on each other are asked again until the answers stay
+the same (the least fixed point), a few times at most. Chains of plain renames and re-exports are followed in a loop, so
+that their length does not matter; everything else nests to a bounded depth, beyond which the answer is `unknown`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from obs_lint.facts.model import Binding, Expr, FileFacts, Import
 from obs_lint.project.annotations import Annotations, canonical
-from obs_lint.project.calls import Calls, Context
+from obs_lint.project.calls import Calls
 from obs_lint.project.classes import Classes
 from obs_lint.project.constants import Constants
 from obs_lint.project.containers import Containers, is_generic
+from obs_lint.project.functions import Context, Functions
 from obs_lint.project.modules import Modules
 from obs_lint.project.scopes import BUILTINS, MODULE_NAMES, FileView
 from obs_lint.project.thing import (
-    CYCLIC,
+    MAX_ALTERNATIVES,
     NOTHING,
+    UNKNOWN,
     UNTOLD,
     UNTOLD_KINDS,
     Step,
     Thing,
     Things,
     after,
+    identity,
     is_untold,
     passed,
+    step,
     union,
 )
 from obs_lint.project.values import Value
 
-_MAX_DEPTH = 60
+_MAX_DEPTH = 50
 _MAX_CHAIN = 200
-_MAX_STEPS = 20_000
+_MAX_STEPS = 5_000
 _MAX_NAME = 400
-_FREE = 1 << 30
+_CUT_SHORT = 1
+_MAX_PASSES = 4
 _POSTFIX = frozenset({"attr", "call", "sub", "await"})
 _LABELLED = frozenset({"module", "class"})
 
 Key = tuple[Any, ...]
+
+
+class _Partial(NamedTuple):
+    """An answer that depends on questions that are still open."""
+
+    things: Things
+    cuts: int
+    """These questions, as bits by their number in the stack; the lowest bit where it was cut short."""
+    memo: dict[Key, Things]
+    """Where to keep it."""
 
 
 class Resolver:
@@ -56,15 +71,19 @@ class Resolver:
         self.classes = Classes(self)
         self.constants = Constants(self)
         self.containers = Containers(self)
+        self.functions = Functions(self)
         self.context: Context | None = None
         self.exact = False
-        """True while values are asked for: attributes of `self` then include what subclasses say."""
+        """True while values are asked for: attributes of `self` are then also what subclasses say. Kept apart."""
         self._facts = facts
         self._views: dict[str, FileView | None] = {}
-        self._memo: dict[Key, Things] = {}
+        self._memos: tuple[dict[Key, Things], dict[Key, Things]] = ({}, {})
+        self._memo = self._memos[0]
         self._active: dict[Key, int] = {}
-        self._partial: dict[Key, tuple[Things, int]] = {}
-        self._cut = _FREE
+        self._partial: dict[Key, _Partial] = {}
+        self._guesses: dict[Key, Things] = {}
+        self._changed = False
+        self._cuts = 0
         self._depth = 0
         self._steps = 0
 
@@ -73,7 +92,10 @@ class Resolver:
     def ask(self, view: FileView, scope: int, expr: Expr, *, exact: bool = False) -> Things:
         """Evaluate for somebody outside: every question starts afresh."""
         self._start(exact)
-        return self.evaluate(view, scope, expr)
+        things = self.evaluate(view, scope, expr)
+        if self._steps <= 0:
+            self._give_up()
+        return things
 
     def ask_attribute(self, thing: Thing, name: str) -> Things:
         """Look up an attribute for somebody outside."""
@@ -84,7 +106,7 @@ class Resolver:
         """Evaluate an annotation for somebody outside."""
         self._start(False)
         things = self.annotations.instances(view, scope, annotation)
-        return union([self.calls.bound(t) if t.kind == "typevar" else (t,) for t in things])
+        return union([self.functions.typevars.bound(t) if t.kind == "typevar" else (t,) for t in things])
 
     def ask_import(self, view: FileView, index: int, item: int) -> Things:
         """Return what one name of an import statement imports, the whole of `a.b` for `import a.b`."""
@@ -102,13 +124,26 @@ class Resolver:
     def _start(self, exact: bool) -> None:
         self._steps = _MAX_STEPS
         self._depth = 0
-        self._cut = _FREE
+        self._cuts = 0
         self.context = None
         self.exact = exact
+        self._memo = self._memos[exact]
         if self._active:
             self._active.clear()
         if self._partial:
             self._partial.clear()
+        if self._guesses:
+            self._guesses.clear()
+
+    def cut_short(self) -> Things:
+        """Answer with unknown for want of depth; nothing that depends on it is kept beyond the question."""
+        self._cuts |= _CUT_SHORT
+        return UNTOLD
+
+    def _give_up(self) -> None:
+        """Keep what is known so far as the answer to all that was asked on the way: nobody pays for it twice."""
+        for key, row in self._partial.items():
+            row.memo[key] = union((row.things, UNTOLD))
 
     def view(self, path: str) -> FileView | None:
         """Return a file's facts with their indexes, None where it can't be parsed."""
@@ -126,8 +161,8 @@ class Resolver:
     ) -> Things:
         """Return the answer kept under `key`, or compute and keep it.
 
-        With `home` and `scope`, the answer depends on what is in that scope, and is kept for a call's context only if it lies
-        in the function that is called there.
+        With `home` and `scope`, the answer depends on what is in that scope, and is kept for a call's context only if
+        it lies in the function that is called there.
         """
         context = self.context
         memo = self._memo
@@ -135,48 +170,112 @@ class Resolver:
             found = self._context_of(home, scope) if home is not None and scope else None
             if found is not None:
                 memo = found.memo
-                key = (*key, id(found))
+                key = (*key, found.serial)
         known = memo.get(key)
         if known is not None:
             return known
-        active = self._active
-        at = active.get(key)
+        at = self._active.get(key)
         if at is not None:
-            self._cut = min(self._cut, at)
-            return CYCLIC
+            self._cuts |= 1 << at
+            return self._guesses.get(key, NOTHING)
         partial = self._partial.get(key)
         if partial is not None:
-            self._cut = min(self._cut, partial[1])
-            return partial[0]
-        at = len(active)
+            self._cuts |= partial.cuts
+            return partial.things
         if self._depth >= _MAX_DEPTH or self._steps <= 0:
-            self._cut = -1
-            return UNTOLD
-        active[key] = at
-        outer, self._cut = self._cut, _FREE
-        mark = len(self._partial)
-        self._depth += 1
+            return self.cut_short()
+        outer, changed = self._cuts, self._changed
         if memo is self._memo:
             self.context = None
+        self._depth += 1
         try:
-            things = compute(*arguments)
+            things, open_ = self._settle(key, memo, compute, arguments)
         finally:
             self._depth -= 1
             self.context = context
-            active.pop(key, None)
-        cut = self._cut
-        if cut >= at or at == 0:
-            if cut <= at:
-                things = tuple([thing for thing in things if thing.kind != "cycle"]) or UNTOLD
-                partials = self._partial
-                while len(partials) > mark:
-                    partials.popitem()
-            memo[key] = things
-            self._cut = outer if cut >= 0 else -1
-        else:
-            self._partial[key] = (things, cut)
-            self._cut = min(outer, cut)
+            self._active.pop(key, None)
+        self._cuts = outer | open_
+        self._changed = changed or (self._changed and open_ > _CUT_SHORT)
         return things
+
+    def _settle(
+        self, key: Key, memo: dict[Key, Things], compute: Callable[..., Things], arguments: tuple[Any, ...]
+    ) -> tuple[Things, int]:
+        """Compute an answer; again, where it depends on itself, until it stays the same.
+
+        Questions in a cycle get the guess at each other's answers that the last pass left. The question that was asked
+        first decides when to stop, and then all of them are answered. Returns the answer and the bits of the open
+        questions that it depends on.
+        """
+        active = self._active
+        at = active[key] = len(active) + 1
+        own = 1 << at
+        mark = len(self._partial)
+        passes = 0
+        first: dict[Key, Things] = {}
+        while True:
+            self._cuts, self._changed = 0, False
+            things = compute(*arguments)
+            open_ = self._cuts & (own - 1)
+            if not self._cuts & own:
+                break
+            if self._grew(key, things):
+                self._changed = True
+            if open_ > _CUT_SHORT:
+                self._pass_on(mark, own, open_)
+                break
+            if not self._changed:
+                self._close(mark, None, bool(open_))
+                break
+            passes += 1
+            if passes == _MAX_PASSES:
+                things = _unending(things, first[key])
+                self._close(mark, first, bool(open_))
+                break
+            if passes == 1:
+                first[key] = things
+            while len(self._partial) > mark:
+                other, row = self._partial.popitem()
+                if passes == 1:
+                    first[other] = row.things
+        if not open_ or at == 1:
+            memo[key] = things
+        else:
+            self._partial[key] = _Partial(things, open_, memo)
+        return things, open_
+
+    def _grew(self, key: Key, things: Things) -> bool:
+        """Add to the guess at an answer; True where that is more than it was."""
+        guess = self._guesses.get(key, NOTHING)
+        seen = {identity(thing) for thing in guess}
+        fresh = tuple([thing for thing in things if identity(thing) not in seen])
+        if fresh:
+            self._guesses[key] = union((guess, fresh))
+        return bool(fresh)
+
+    def _pass_on(self, mark: int, own: int, open_: int) -> None:
+        """Let what depended on a question depend on the questions that this one depends on."""
+        partial = self._partial
+        rows = list(partial.items())[mark:] if mark else list(partial.items())
+        for key, row in rows:
+            if row.cuts & own:
+                partial[key] = _Partial(row.things, (row.cuts & ~own) | open_, row.memo)
+
+    def _close(self, mark: int, first: dict[Key, Things] | None, cut: bool) -> None:
+        """Keep all answers of a cycle; those that were cut short only until the question from outside is answered.
+
+        With `first`, the answers of the first pass, the later ones went on growing.
+        """
+        partial = self._partial
+        kept = []
+        while len(partial) > mark:
+            key, row = partial.popitem()
+            things = row.things if first is None else _unending(row.things, first.get(key, NOTHING))
+            if cut or row.cuts & _CUT_SHORT:
+                kept.append((key, _Partial(things, _CUT_SHORT, row.memo)))
+            else:
+                row.memo[key] = things
+        partial.update(reversed(kept))
 
     def _context_of(self, home: FileView, scope: int) -> Context | None:
         context = self.context
@@ -188,16 +287,15 @@ class Resolver:
 
     def evaluate_alone(self, view: FileView, scope: int, expr: Expr) -> Things:
         """Evaluate as a question of its own, within another: what is open there does not count."""
-        saved = (self._active, self._partial, self._cut, self.context, self.exact)
-        self._active, self._partial, self._cut, self.context, self.exact = {}, {}, _FREE, None, False
+        saved = (self._active, self._partial, self._guesses, self._cuts, self._changed)
+        context, exact, memo = self.context, self.exact, self._memo
+        self._active, self._partial, self._guesses, self._cuts, self._changed = {}, {}, {}, 0, False
+        self.context, self.exact, self._memo = None, False, self._memos[0]
         try:
             return self.evaluate(view, scope, expr)
         finally:
-            self._active, self._partial, self._cut, self.context, self.exact = saved
-
-    def evaluate_within(self, view: FileView, scope: int, expr: Expr) -> Things:
-        """Evaluate what was found in another place."""
-        return self.evaluate(view, scope, expr)
+            self._active, self._partial, self._guesses, self._cuts, self._changed = saved
+            self.context, self.exact, self._memo = context, exact, memo
 
     # -- expressions
 
@@ -210,8 +308,7 @@ class Resolver:
             return (Thing("const", at=(view.path, scope, expr)),)
         self._steps -= 1
         if self._depth >= _MAX_DEPTH or self._steps <= 0:
-            self._cut = -1
-            return UNTOLD
+            return self.cut_short()
         self._depth += 1
         try:
             if tag in _POSTFIX:
@@ -269,14 +366,20 @@ class Resolver:
                     continue
                 groups.append(self.constants.method(thing, name, view, scope, call))
                 continue
-            if kind in ("display", "names", "items", "elements") or (kind == "instance" and not thing.path and thing.at is not None):
+            if kind in ("display", "names", "items", "elements") or (
+                kind == "instance" and not thing.path and thing.at is not None
+            ):
                 arguments = [self.evaluate(view, scope, argument) for argument in call[2][:2]]
                 found = self.containers.method(thing, name, arguments)
                 if found is not None:
                     groups.append(found)
                     continue
             elif kind == "external" and thing.name == "sys.modules" and name == "get" and call[2]:
-                groups.append(self.containers.item(Thing("external", "sys.modules", view.path), self.evaluate(view, scope, call[2][0])))
+                groups.append(
+                    self.containers.item(
+                        Thing("external", "sys.modules", view.path), self.evaluate(view, scope, call[2][0])
+                    )
+                )
                 continue
             for callee in self.attribute(thing, name, view, scope, link):
                 groups.append(self._called(callee, view, scope, call))
@@ -323,7 +426,13 @@ class Resolver:
         return union(groups)
 
     def _choice(self, view: FileView, scope: int, expr: Expr) -> Things:
-        return union([self.evaluate(view, scope, part) for part in expr[2]])
+        """`a or b` is a only where that is true, `a and b` only where it is false."""
+        groups = []
+        for part in expr[2][:-1]:
+            things = self.evaluate(view, scope, part)
+            groups.append(tuple([t for t in things if t.kind != "const" or bool(t.at[2][1]) == (expr[1] == "or")]))
+        groups.append(self.evaluate(view, scope, expr[2][-1]))
+        return union(groups)
 
     def _conditional(self, view: FileView, scope: int, expr: Expr) -> Things:
         return union((self.evaluate(view, scope, expr[2]), self.evaluate(view, scope, expr[3])))
@@ -372,20 +481,34 @@ class Resolver:
                 if found is None:
                     return self._unbound(view, scope, expr)
                 return self.named(view, found[0], name, found[1])
-        elif owner == 0:
-            if view.stars and not view.replaces_stars(bindings):
-                return union((self.named(view, 0, name, bindings), self._from_stars(view, name)))
-            if name in BUILTINS and view.function_scope(scope) == 0 and not view.is_bound_before(0, bindings, expr[-1]):
-                return (Thing("external", "builtins." + name),)
+        elif owner == 0 and (view.stars or name in BUILTINS):
+            return self._global(view, scope, expr, bindings)
         if len(bindings) == 1:
             return self.named(view, owner, name, bindings)
-        first, last = view.reaching(owner, bindings, scope, expr[-1])
-        if last - first == len(bindings):
+        first, last, _ = view.reaching(owner, bindings, scope, expr[-1])
+        return self._reached(view, owner, expr, bindings, first, last)
+
+    def _reached(
+        self, view: FileView, owner: int, expr: Expr, bindings: tuple[Binding, ...], first: int, last: int
+    ) -> Things:
+        name = expr[1]
+        if last - first == len(bindings) or last - first > MAX_ALTERNATIVES:
             return self.named(view, owner, name, bindings)
         if first >= last:
-            return (Thing("unknown", at=(view.path, scope, expr)),)
+            return (Thing("unknown", at=(view.path, owner, expr)),)
         key = (view.path, owner, name, first, last)
         return self.guarded(key, self._union, view, owner, name, bindings[first:last], home=view, scope=owner)
+
+    def _global(self, view: FileView, scope: int, expr: Expr, bindings: tuple[Binding, ...]) -> Things:
+        """A module's name that a star import or the builtins may have too."""
+        name = expr[1]
+        first, last, certain = view.reaching(0, bindings, scope, expr[-1])
+        if first >= last and name in BUILTINS:
+            return (Thing("external", "builtins." + name),)
+        things = self._reached(view, 0, expr, bindings, first, last)
+        if not view.stars or certain or (not self.exact and view.replaces_stars(bindings)):
+            return things
+        return union((things, self._from_stars(view, name)))
 
     def _unbound(self, view: FileView, scope: int, expr: Expr) -> Things:
         name = expr[1]
@@ -432,20 +555,20 @@ class Resolver:
             view, owner, name, bindings = following
             key = (view.path, owner, name)
             if key in seen:
-                things = UNTOLD
+                things = NOTHING
                 break
             things = memo.get(key)
             if things is not None:
                 break
-        cut = _FREE
+        cuts = 0
         if things is None:
-            before, self._cut = self._cut, _FREE
+            outer, self._cuts = self._cuts, 0
             things = self.guarded(key, self._union, view, owner, name, bindings, home=view, scope=owner)
-            cut = self._cut
-            self._cut = min(before, cut)
+            cuts = self._cuts
+            self._cuts = outer | cuts
         for key, view, owner, binding in reversed(chain):
             things = self._labelled(things, view, owner, binding)
-            if cut == _FREE:
+            if not cuts:
                 memo[key] = things
         return things
 
@@ -458,14 +581,16 @@ class Resolver:
             if statement.module is None:
                 return None
             paths = self._source_of(view, statement)[0]
-            if len(paths) != 1:
+            if len(paths) != 1 or self.modules.files[paths[0]].size == 0:
                 return None
             target = self.view(paths[0])
-            if target is None:
+            if target is None or target is view:
                 return None
             name = statement.names[binding.item].name
             found = target.scopes[0].bindings.get(name)
-            if not found or (target.stars and not target.replaces_stars(found)) or target.is_deleted(found):
+            if not found or target.is_deleted(found):
+                return None
+            if target.stars and (self.exact or not target.replaces_stars(found)):
                 return None
             if all(other.kind == "declare" for other in found):
                 return None
@@ -486,6 +611,7 @@ class Resolver:
 
     def _union(self, view: FileView, owner: int, name: str, bindings: tuple[Binding, ...]) -> Things:
         groups: list[Things] = []
+        count = 0
         annotated: Binding | None = None
         kept = _implementations(view, bindings) if len(bindings) > 1 else bindings
         for binding in kept:
@@ -496,8 +622,12 @@ class Resolver:
                 continue
             things = self._bound(view, owner, binding)
             if kind in ("assign", "walrus") and things:
-                things = self._changed(things, view, name)
+                things = self._marked(things, view, name)
             groups.append(self._labelled(things, view, owner, binding))
+            count += len(things)
+            if count > 4 * MAX_ALTERNATIVES:
+                groups.append(UNTOLD)
+                break
         things = union(groups)
         if annotated is not None and annotated.annotation is not None:
             scope = annotated.scope if annotated.scope >= 0 else owner
@@ -509,9 +639,11 @@ class Resolver:
             return UNTOLD
         return things
 
-    def _changed(self, things: Things, view: FileView, name: str) -> Things:
+    def _marked(self, things: Things, view: FileView, name: str) -> Things:
         """Mark displays that the file changes in place."""
-        if all(thing.kind not in ("display", "elements") or thing.name for thing in things) or not view.is_mutated(name):
+        if all(thing.kind not in ("display", "elements") or thing.name for thing in things) or not view.is_mutated(
+            name
+        ):
             return things
         marked = []
         for thing in things:
@@ -527,16 +659,18 @@ class Resolver:
 
         `keep` adds the annotation beside what is known: for attributes, which others may assign too.
         """
-        promised = union([self.calls.bound(t) if t.kind == "typevar" else (t,) for t in promised])
-        if not things or all(thing.kind == "cycle" for thing in things):
+        promised = union([self.functions.typevars.bound(t) if t.kind == "typevar" else (t,) for t in promised])
+        if not things:
             return promised
         certain = tuple([thing for thing in promised if thing.kind not in UNTOLD_KINDS])
         if not certain or (all(t.kind == "const" for t in certain) and not is_untold(things)):
             return things
-        known = tuple([thing for thing in things if thing.kind not in UNTOLD_KINDS or thing.kind == "cycle"])
+        known = tuple([thing for thing in things if thing.kind not in UNTOLD_KINDS])
         if len(known) < len(things) or any(t.kind == "result" for t in known):
             return union((known, promised))
-        if all(t.kind == "const" and t.at[2][1] is None for t in known) or (keep and not any(t.kind == "const" for t in known)):
+        if all(t.kind == "const" and t.at[2][1] is None for t in known) or (
+            keep and not any(t.kind == "const" for t in known)
+        ):
             return union((known, promised))
         return things
 
@@ -549,20 +683,21 @@ class Resolver:
         dotted = f"{view.module}.{qualname}.{binding.name}" if qualname else f"{view.module}.{binding.name}"
         if kind == "import":
             statement = view.facts.imports[binding.index]
-            source, how = statement.names[binding.item].name, "import"
+            alias = statement.names[binding.item]
+            source, how, pos = alias.name, "import", alias.pos
         else:
-            source, how = self.text(binding.value), "assign"
-        path, pos, name = view.path, binding.pos, binding.name
+            source, how, pos = self.text(binding.value), "assign", binding.pos
+        path, name = view.path, binding.name
         things = tuple([passed(t, path, pos, name, source, how, dotted) for t in things])
-        return self.labelled(things, dotted, path)
+        return things if how == "import" else self.labelled(things, dotted, path)
 
     def labelled(self, things: Things, dotted: str, path: str) -> Things:
         """Name what has no name yet: a module's or a class's variable."""
-        if all(thing.name or thing.kind == "cycle" for thing in things):
+        if all(thing.name for thing in things):
             return things
         result = []
         for thing in things:
-            if thing.name or thing.kind == "cycle":
+            if thing.name:
                 result.append(thing)
             elif thing.kind == "unknown":
                 result.append(Thing("variable", dotted, path, -1, thing.at, trail=thing.trail, via=thing.via))
@@ -637,9 +772,11 @@ class Resolver:
         parameter = row.parameters[binding.item]
         context = self._context_of(view, row.scope) if self.context is not None else None
         if context is not None and context.scope == row.scope:
-            given = self.calls.argument(context, parameter.name)
+            given = context.values.get(parameter.name)
             if given is not None:
                 return given
+            if context.whole and parameter.default is not None:
+                return self.evaluate(view, view.scopes[row.scope].parent, parameter.default)
         if binding.item == 0 and row.owner >= 0 and parameter.kind in ("positional", "positional-only"):
             how = self.classes.first_parameter(row, view.path, binding.index)
             if how and (parameter.annotation is None or how == "class"):
@@ -665,13 +802,13 @@ class Resolver:
                     index = ("seq", "tuple", (("name", "str", pos), index), pos)
                 return (Thing("instance", name, at=(view.path, outside, ("sub", ("name", name, pos), index, pos))),)
             promised = self.annotations.instances(view, outside, parameter.annotation)
-            promised = union([self.calls.bound(t) if t.kind == "typevar" else (t,) for t in promised])
+            promised = union([self.functions.typevars.bound(t) if t.kind == "typevar" else (t,) for t in promised])
             if not promised and binding.item == 0:
                 promised = self.owner(view, row.scope)
             if binding.item == 0 and row.owner >= 0 and is_untold(promised):
                 return self.owner(view, row.scope)
             known = tuple([t for t in promised if t.kind != "unknown"])
-            provided = tuple([t for t in default if t.kind not in ("const", "unknown", "result")])
+            provided = tuple([t for t in default if t.kind not in ("unknown", "result")])
             if known:
                 return union((known, provided, default if is_untold(promised) else NOTHING))
         return union((default, (unknown,)))
@@ -679,7 +816,7 @@ class Resolver:
     # -- imports
 
     def _source_of(self, view: FileView, statement: Import) -> tuple[tuple[str, ...], str]:
-        """Return the files that a `from` import reads from, and the folder of a package without one, if it is relative."""
+        """Return the files that a `from` import reads from, and the folder that a relative one means."""
         if statement.level:
             return self.modules.relative(view.path, statement.level, statement.module or "")
         return self.modules.find(statement.module or "", view.path), ""
@@ -694,22 +831,23 @@ class Resolver:
             return self._module_as(name, view.path)
         paths, folder = self._source_of(view, statement)
         if paths:
-            groups = [self._imported_from(path, name) for path in paths]
-            known = [group for group in groups if group is not None]
+            known = []
+            for path in paths:
+                found = self._submodule(path, name) if path == view.path else None
+                if found is None:
+                    found = self.member(path, name)
+                if found is not None:
+                    known.append(found)
             return union(known) if known else UNTOLD
         if statement.level:
             if not folder:
                 return UNTOLD
-            found, place = self.modules.at(folder, name)
-            if found:
-                return self._modules(found)
+            files, place = self.modules.at(folder, name)
+            if files:
+                return self._modules(files)
             return (Thing("namespace", place.replace("/", "."), view.path, 1),) if place else UNTOLD
         dotted = f"{statement.module}.{name}"
         return self.module(dotted, view.path)
-
-    def _imported_from(self, path: str, name: str) -> Things | None:
-        found = self.member(path, name)
-        return None if found is None else found
 
     def _module_as(self, name: str, importer: str) -> Things:
         """`import a.b as c` reads `b` from `a`: where the package binds that name to something else, it is that."""
@@ -725,7 +863,9 @@ class Resolver:
     def _binds(self, path: str, name: str) -> bool:
         for statement in self.modules.imports(path):
             if statement.names is not None and any(bound == name for _, bound in statement.names):
-                return statement.module.rpartition(".")[2] == name or any(written != bound for written, bound in statement.names)
+                return statement.module.rpartition(".")[2] == name or any(
+                    written != bound for written, bound in statement.names
+                )
         return False
 
     def module(self, name: str, importer: str, *, within: str = "") -> Things:
@@ -805,11 +945,14 @@ class Resolver:
         elif kind == "display" and thing.at[2][0] == "call":
             return self._of_namespace(thing, name)
         elif kind == "typevar":
-            return union([self.attribute(t, name, view, scope, expr) for t in self.calls.bound(thing)])
-        elif kind == "cycle":
-            return CYCLIC
-        elif kind == "const" and thing.at[2][1] is None:
-            return NOTHING
+            return union([self.attribute(t, name, view, scope, expr) for t in self.functions.typevars.bound(thing)])
+        elif kind == "const":
+            value = thing.at[2][1]
+            if value is None:
+                return NOTHING
+            return (Thing("member", f"builtins.{value.__class__.__name__}().{name}"),)
+        elif kind == "display" and thing.at[2][0] in ("seq", "dict", "comp"):
+            return (Thing("member", f"builtins.{_type_of(thing.at[2])}().{name}"),)
         if view is None or expr is None:
             return UNTOLD
         return (Thing("unknown", at=(view.path, scope, expr)),)
@@ -836,7 +979,7 @@ class Resolver:
         if name == "__self__" and thing.receiver is not None:
             return (thing.receiver,)
         rows = view.assigned("function", thing.index).get(name, ())
-        groups = [self.evaluate_within(view, row.scope, row.value) for row in rows if row.value is not None]
+        groups = [self.evaluate(view, row.scope, row.value) for row in rows if row.value is not None]
         return union(groups) if groups else UNTOLD
 
     def _of_namespace(self, thing: Thing, name: str) -> Things:
@@ -845,7 +988,7 @@ class Resolver:
         if view is not None:
             for keyword, value, _ in call[3]:
                 if keyword == name:
-                    return self.evaluate_within(view, scope, value)
+                    return self.evaluate(view, scope, value)
         return UNTOLD
 
     def member(self, path: str, name: str) -> Things | None:
@@ -859,8 +1002,10 @@ class Resolver:
         bindings = view.scopes[0].bindings.get(name)
         if bindings and not view.is_deleted(bindings):
             found = self.named(view, 0, name, bindings)
-            if view.stars and not view.replaces_stars(bindings):
+            if view.stars and (self.exact or not view.replaces_stars(bindings)):
                 return union((found, self._from_stars(view, name)))
+            if file is not None and file.is_package and all(t.kind == "unknown" for t in found):
+                return self._submodule(path, name) or found
             return found
         key = ("member", path, name)
         found = self.guarded(key, self._implicit, view, name)
@@ -868,10 +1013,11 @@ class Resolver:
 
     def _implicit(self, view: FileView, name: str) -> Things:
         """Return what a module gives for a name that it does not bind; () where there is none."""
+        starred: Things = NOTHING
         if view.stars:
-            found = self._from_stars(view, name)
-            if found:
-                return found
+            starred = self._from_stars(view, name)
+            if not all(thing.kind == "unknown" for thing in starred):
+                return starred
         if name == "__name__":
             return (Thing("names", at=Thing("module", view.module, view.path)),)
         if name == "__dict__":
@@ -887,13 +1033,13 @@ class Resolver:
         if lazy and not name.startswith("__"):
             groups = []
             for thing in self.named(view, 0, "__getattr__", lazy):
-                groups.append(self.calls.looked_up(thing, name) if thing.kind == "function" else UNTOLD)
+                groups.append(self.functions.looked_up(thing, name) if thing.kind == "function" else UNTOLD)
             found = union(groups)
             if found:
                 return found
-        if view.stars:
+        if view.stars and not starred:
             return self._from_external_stars(view, name)
-        return NOTHING
+        return starred
 
     def _submodule(self, path: str, name: str) -> Things | None:
         found, folder = self.modules.submodule(path, name)
@@ -912,12 +1058,14 @@ class Resolver:
             if key[0] == "const" and key[1] != name:
                 continue
             if key[0] == "name" and not any(
-                t.kind == "const" and t.at[2][1] == name for t in self.evaluate_within(view, row.scope, key)
+                t.kind == "const" and t.at[2][1] == name for t in self.evaluate(view, row.scope, key)
             ):
                 continue
-            stored = self.evaluate_within(view, row.scope, row.value)
+            stored = self.evaluate(view, row.scope, row.value)
             dotted = f"{view.module}.{name}"
-            stored = tuple([passed(t, view.path, row.target[-1], name, self.text(row.value), "assign", dotted) for t in stored])
+            stored = tuple(
+                [passed(t, view.path, row.target[-1], name, self.text(row.value), "assign", dotted) for t in stored]
+            )
             groups.append(self.labelled(stored, dotted, view.path))
         return union(groups)
 
@@ -956,7 +1104,10 @@ class Resolver:
         if thing.kind == "const":
             path, _, expr = thing.at
             return (Value(expr[1], path, expr[-1]),)
-        if thing.kind != "instance" or not thing.path or not self.classes.enum_kind(thing.path, thing.index):
+        if thing.kind != "instance" or not thing.path:
+            return None
+        kind = self.classes.enum_kind(thing.path, thing.index)
+        if not kind or (kind in ("Flag", "IntFlag") and not thing.member):
             return None
         members = (thing,) if thing.member else self.classes.members(thing.path, thing.index)
         if not members:
@@ -983,8 +1134,7 @@ class Resolver:
             home, star, steps = todo.pop()
             statement = home.facts.imports[star.index]
             source = "." * statement.level + (statement.module or "")
-            if home is not view or steps is not None:
-                steps = Step(home.path, star.pos, name, source, "star", steps)
+            steps = step(home.path, star.pos, name, source, "star", steps)
             for path in self._source_of(home, statement)[0]:
                 if path in seen:
                     continue
@@ -1004,8 +1154,7 @@ class Resolver:
                     found = self._submodule(path, name) or NOTHING
                 if found:
                     groups.append(_with_steps(found, steps))
-                    if home is view and star.pos[1] <= 1 + len("from * import *") * 20 and not groups[1:]:
-                        continue
+                    continue
                 todo += [(target, inner, steps) for inner in target.stars]
         return union(groups)
 
@@ -1034,6 +1183,18 @@ class Resolver:
         return tuple(result)
 
 
+def _type_of(display: Expr) -> str:
+    if display[0] == "dict":
+        return "dict"
+    return "generator" if display[1] == "gen" else str(display[1])
+
+
+def _unending(things: Things, first: Things) -> Things:
+    """Return an answer that no end was found of: values that came up in later passes, and so would go on, are left out."""
+    seen = {identity(thing) for thing in first}
+    return (*[thing for thing in things if thing.kind != "const" or identity(thing) in seen], UNKNOWN)
+
+
 def _exports(view: FileView, name: str) -> bool:
     exports = view.facts.exports
     return name in exports if exports is not None else not name.startswith("_")
@@ -1043,15 +1204,15 @@ def _with_steps(things: Things, steps: Step | None) -> Things:
     if steps is None:
         return things
     rows = []
-    step: Step | None = steps
-    while step is not None:
-        rows.append(step)
-        step = step.rest
+    row: Step | None = steps
+    while row is not None:
+        rows.append(row)
+        row = row.rest
     result = []
     for thing in things:
         trail = thing.trail
-        for row in rows:
-            trail = Step(*row[:5], trail)
+        for each in rows:
+            trail = step(*each[:5], trail)
         result.append(Thing(*thing[:8], trail, thing.via))
     return tuple(result)
 

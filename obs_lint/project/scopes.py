@@ -1,23 +1,53 @@
-"""Lexical scoping in one file: which bindings a name can mean at a place, and which attributes a class's methods assign."""
+"""Lexical scoping in one file: which bindings a name can mean at a place, and what is assigned to attributes."""
 
 from __future__ import annotations
 
 import builtins
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from typing import NamedTuple
 
 from obs_lint.facts.model import Attribute, Binding, Class, Expr, FileFacts, Function, Pos
 
 BUILTINS = frozenset(dir(builtins)) - {"__name__", "__doc__", "__package__", "__loader__", "__spec__"}
-MODULE_NAMES = frozenset({"__name__", "__package__", "__file__", "__doc__", "__path__", "__spec__", "__loader__", "__builtins__"})
+MODULE_NAMES = frozenset(
+    {"__name__", "__package__", "__file__", "__doc__", "__path__", "__spec__", "__loader__", "__builtins__"}
+)
 
+CLASS_PARAMETERS = frozenset({"cls", "klass", "mcs", "mcls"})
+"""Names of a first parameter that is a class."""
+_MAX_LOOPS = 16
+_MAX_STRAIGHT = 40
 _KILLING = frozenset({"import", "assign", "augment", "def", "class", "with"})
 _MUTATORS = frozenset(
     "append extend insert remove pop clear sort reverse update setdefault popitem add discard appendleft extendleft "
     "__setitem__ __delitem__ move_to_end intersection_update difference_update symmetric_difference_update".split()
 )
 
-Range = tuple[int, int]
 Found = tuple[int, tuple[Binding, ...]]
+
+
+class Reach(NamedTuple):
+    """A part of the bindings of a name."""
+
+    first: int
+    last: int
+    """The first that is not in it any more."""
+    certain: bool
+
+
+class _Order(NamedTuple):
+    """The bindings of a name in the order of statements."""
+
+    places: list[int]
+    """Index of each binding's statement."""
+    kills: list[int]
+    """Those that certainly replace what was before."""
+    loops: list[int]
+    """Those that a loop makes."""
+    column: int
+    """Where the statements of the body begin."""
+    elsewhere: bool
+    """True where another function binds the name too."""
 
 
 class FileView:
@@ -26,8 +56,12 @@ class FileView:
     __slots__ = (
         "_assigned",
         "_bodies",
+        "_columns",
+        "_ends",
         "_found",
         "_mutated",
+        "_orders",
+        "_others",
         "_starts",
         "_statement_starts",
         "classes",
@@ -55,11 +89,15 @@ class FileView:
         self._mutated: frozenset[str] | None = None
         self._starts: list[tuple[int, int]] | None = None
         self._bodies: dict[int, int] = {}
+        self._columns: dict[int, list[int]] | None = None
+        self._others: dict[str, list[Attribute]] | None = None
+        self._orders: dict[tuple[int, str], _Order] = {}
+        self._ends: dict[int, int] = {}
 
     # -- names
 
     def find(self, scope: int, name: str) -> Found | None:
-        """Return the scope in which `name`, used in `scope`, is bound, and its bindings; None where it is not in this file."""
+        """Return the scope in which `name`, used in `scope`, is bound, and its bindings; None where there are none."""
         key = (scope, name)
         known = self._found
         if key in known:
@@ -89,7 +127,7 @@ class FileView:
         return None
 
     def function_scope(self, scope: int) -> int:
-        """Return the innermost scope that is no comprehension: the one whose code runs when the expression is evaluated."""
+        """Return the innermost scope that is no comprehension: whose code runs when the expression is evaluated."""
         scopes = self.scopes
         while scopes[scope].kind in ("comprehension", "type"):
             scope = scopes[scope].parent
@@ -118,42 +156,68 @@ class FileView:
 
     # -- the order of statements
 
-    def reaching(self, owner: int, bindings: tuple[Binding, ...], scope: int, pos: Pos) -> Range:
-        """Return which of the bindings a use at `pos` in `scope` can see: from the first to before the last.
+    def reaching(self, owner: int, bindings: tuple[Binding, ...], scope: int, pos: Pos) -> Reach:
+        """Return which of the bindings a use at `pos` in `scope` can see.
 
-        Only what is certain is left out: what a binding in the outermost block of the same body overwrites before the use, and
-        what comes after a use that stands in that block. A use in another function sees all.
+        Only what is certain is left out: what a binding in the outermost block of the same body overwrites before the
+        use, and what comes after the statement of that block in which the use stands. Another function sees all.
         """
-        every = (0, len(bindings))
+        every = Reach(0, len(bindings), False)
         if self.function_scope(scope) != owner or not self.facts.statements:
             return every
+        key = (owner, bindings[0].name)
+        order = self._orders.get(key)
+        if order is None:
+            order = self._orders[key] = self._order(owner, bindings)
         use = self._statement(pos[0], pos[1])
-        if use < 0:
+        if use < 0 or order.elsewhere:
             return every
-        body = self._body_column(owner)
-        first, last = 0, len(bindings)
-        statements = self.facts.statements
-        in_block = statements[use][1] == body and not self._is_header(use) and self._contains(use, pos)
-        for index, binding in enumerate(bindings):
-            if binding.scope >= 0 and self.function_scope(binding.scope) != owner:
-                return every
-            if binding.kind == "param":
-                continue
-            line, column = binding.pos[0], binding.pos[1]
-            at = self._statement(line, column)
-            earlier = at < use
-            if at == use:
-                earlier = binding.kind in ("walrus", "with") and (line, column) < (pos[0], pos[1])
-            if earlier:
-                if binding.kind in _KILLING:
-                    if statements[at][1] == body:
-                        first = index
-                elif binding.kind == "for" and self._only_deeper(at, use):
-                    first = index
-            elif in_block:
-                last = index
+        places = order.places
+        earlier = bisect_left(places, use)
+        while earlier < len(places) and places[earlier] == use:
+            binding = bindings[earlier]
+            if binding.kind not in ("walrus", "with") or binding.pos[:2] >= pos[:2]:
                 break
-        return first, last
+            earlier += 1
+        kill = bisect_left(order.kills, earlier) - 1
+        first = order.kills[kill] if kill >= 0 else 0
+        certain = kill >= 0
+        for index in reversed(order.loops[: bisect_left(order.loops, earlier)][-_MAX_LOOPS:]):
+            if index <= first and certain:
+                break
+            if self._is_inside(places[index], use):
+                first, certain = index, True
+                break
+        if (
+            earlier
+            and first < earlier - 1
+            and bindings[earlier - 1].kind in _KILLING
+            and self._is_straight(places[earlier - 1], use)
+        ):
+            first, certain = earlier - 1, True
+        column = order.column
+        in_block = self.facts.statements[use][1] == column and not self._is_header(use) and self._contains(use, pos)
+        after = use if in_block else self._next_in_block(use, column)
+        return Reach(first, max(bisect_left(places, after), earlier), certain)
+
+    def _order(self, owner: int, bindings: tuple[Binding, ...]) -> _Order:
+        column = self._body_column(owner)
+        statements = self.facts.statements
+        places, kills, loops = [], [], []
+        elsewhere = False
+        for index, binding in enumerate(bindings):
+            if binding.kind == "param":
+                places.append(-1)
+                continue
+            if binding.scope >= 0 and self.function_scope(binding.scope) != owner:
+                elsewhere = True
+            at = self._statement(binding.pos[0], binding.pos[1])
+            places.append(at)
+            if binding.kind in _KILLING and statements[at][1] == column:
+                kills.append(index)
+            elif binding.kind == "for":
+                loops.append(index)
+        return _Order(places, kills, loops, column, elsewhere)
 
     def is_bound_before(self, owner: int, bindings: tuple[Binding, ...], pos: Pos) -> bool:
         """True where the first of the bindings certainly comes before a use at `pos` in the same body."""
@@ -203,10 +267,39 @@ class FileView:
         this, following = statements[index], statements[index + 1]
         return following[1] > this[1]
 
-    def _only_deeper(self, header: int, use: int) -> bool:
+    def _is_straight(self, first: int, use: int) -> bool:
+        """True where nothing but statements of one block, line after line, lead from `first` to `use`."""
         statements = self.facts.statements
-        column = statements[header][1]
-        return all(statements[index][1] > column for index in range(header + 1, use + 1))
+        if first < 0 or use - first > _MAX_STRAIGHT:
+            return False
+        for index in range(first, use):
+            this, following = statements[index], statements[index + 1]
+            if following[1] != this[1] or following[0] != this[2] + 1:
+                return False
+        return True
+
+    def _next_in_block(self, use: int, body: int) -> int:
+        """Return the first statement after `use` that begins where those of the body do."""
+        rows = self._columns
+        if rows is None:
+            rows = self._columns = {}
+            for index, statement in enumerate(self.facts.statements):
+                rows.setdefault(statement[1], []).append(index)
+        indexes = rows.get(body, [])
+        place = bisect_right(indexes, use)
+        return indexes[place] if place < len(indexes) else len(self.facts.statements)
+
+    def _is_inside(self, header: int, use: int) -> bool:
+        """True where the statement `use` stands in the block that `header` opens."""
+        end = self._ends.get(header)
+        if end is None:
+            statements = self.facts.statements
+            column = statements[header][1]
+            end = header + 1
+            while end < len(statements) and statements[end][1] > column:
+                end += 1
+            self._ends[header] = end
+        return use < end
 
     def _body_column(self, scope: int) -> int:
         if scope == 0:
@@ -226,9 +319,9 @@ class FileView:
     # -- attributes and items
 
     def assigned(self, kind: str, index: int) -> dict[str, list[Attribute]]:
-        """Return, by attribute, what the file assigns to attributes of one of its classes (its objects included) or functions.
+        """Return, by attribute, what the file assigns to attributes of a class, of `self` in its methods, or of a function.
 
-        `kind` is class or function, `index` says which one.
+        `kind` is class, instance or function, `index` says which class or function.
         """
         if self._assigned is None:
             self._assigned = self._collect()
@@ -249,7 +342,7 @@ class FileView:
                     owner = self.functions[binding.index].owner
                     if owner < 0:
                         continue
-                    key = ("class", owner)
+                    key = ("class" if binding.name in CLASS_PARAMETERS else "instance", owner)
                 elif binding.kind == "class":
                     key = ("class", binding.index)
                 elif binding.kind == "def":
@@ -258,6 +351,17 @@ class FileView:
                     continue
                 result.setdefault(key, {}).setdefault(target[2], []).append(attribute)
         return result
+
+    def assigned_to_others(self, name: str) -> list[Attribute]:
+        """Return the assignments to an attribute of that name of what is not spelled `self` or `cls`."""
+        if self._others is None:
+            self._others = {}
+            for attribute in self.facts.attributes:
+                value = attribute.target[1]
+                if attribute.kind == "delete" or (value[0] == "name" and value[1] in ("self", "cls")):
+                    continue
+                self._others.setdefault(attribute.target[2], []).append(attribute)
+        return self._others.get(name, [])
 
     def items_of(self, name: str) -> tuple[Attribute, ...]:
         """Return the assignments to items of what is called `name` anywhere in the file: `name[…] = …`."""

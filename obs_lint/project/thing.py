@@ -23,6 +23,17 @@ class Step(NamedTuple):
     kind: str
     """import | star | assign | return | lazy"""
     rest: Step | None
+    last: Step | None
+    """The end of the list; None where this is it."""
+    elsewhere: Step | None
+    """The first one behind this that is in another file."""
+
+
+def step(path: str, pos: Pos, name: str, source: str, kind: str, rest: Step | None) -> Step:
+    """Put a step before others."""
+    if rest is None:
+        return Step(path, pos, name, source, kind, None, None, None)
+    return Step(path, pos, name, source, kind, rest, rest.last or rest, rest.elsewhere if rest.path == path else rest)
 
 
 class Via(NamedTuple):
@@ -40,7 +51,7 @@ class Thing(NamedTuple):
     items: a tuple, `at` holds the alternatives of each item     elements: an iterable, `at` holds what its items may be
     names: what `vars(x)` gives, `at` is the Thing x     alias: a type written as an expression
     typevar: a type variable, `at` its bound     parent: what `super()` gives     getter: `operator.attrgetter(…)`
-    unknown: something that can't be told; `at` says where     cycle: what is being asked for already
+    unknown: something that can't be told; `at` says where
     """
 
     kind: str
@@ -48,7 +59,7 @@ class Thing(NamedTuple):
     path: str = ""
     index: int = -1  # type: ignore[assignment]  # tuple.index is not wanted here
     at: Any = None
-    """Where it is written, as (path, scope, Expr): of const, display, alias, typevar, unknown, enum members, generics."""
+    """Where it is written, as (path, scope, Expr): const, display, alias, typevar, unknown, enum members, generics."""
     open: bool = False
     """True for an instance or class that may be of a subclass as well."""
     member: str = ""
@@ -62,12 +73,10 @@ class Thing(NamedTuple):
 Things = tuple[Thing, ...]
 
 UNKNOWN = Thing("unknown")
-CYCLE = Thing("cycle")
 NOTHING: Things = ()
 UNTOLD: Things = (UNKNOWN,)
-CYCLIC: Things = (CYCLE,)
 
-UNTOLD_KINDS = frozenset({"unknown", "variable", "parameter", "cycle"})
+UNTOLD_KINDS = frozenset({"unknown", "variable", "parameter"})
 """Kinds that may be anything."""
 
 
@@ -75,7 +84,7 @@ def passed(thing: Thing, path: str, pos: Pos, name: str, source: str, kind: str,
     """Return the thing with a step before its trail and, if not empty, `dotted` before its names."""
     return Thing(
         *thing[:8],
-        Step(path, pos, name, source, kind, thing.trail),
+        step(path, pos, name, source, kind, thing.trail),
         Via(dotted, thing.via) if dotted else thing.via,
     )
 
@@ -102,8 +111,8 @@ def _joined(first: Step | None, rest: Step | None) -> Step | None:
     while first is not None and len(steps) < MAX_ALTERNATIVES:
         steps.append(first)
         first = first.rest
-    for step in reversed(steps):
-        rest = Step(*step[:5], rest)
+    for each in reversed(steps):
+        rest = step(*each[:5], rest)
     return rest
 
 
@@ -124,14 +133,18 @@ def identity(thing: Thing) -> tuple[Any, ...]:
         value = thing.at[2][1]
         return (kind, value.__class__, value)
     at = thing.at
-    return (
-        kind,
-        thing.name,
-        thing.path,
-        thing.index,
-        thing.member,
-        id(at[2]) if at.__class__ is tuple and len(at) == 3 else id(at),
-    )
+    inner: Any = id(at)
+    if at is None:
+        inner = None
+    elif kind == "elements":
+        inner = tuple([identity(part) for part in at])
+    elif kind == "items":
+        inner = tuple([tuple([identity(thing) for thing in part]) for part in at])
+    elif kind == "names":
+        inner = identity(at)
+    elif kind != "getter":
+        inner = id(at[2])
+    return (kind, thing.name, thing.path, thing.index, thing.member, inner)
 
 
 def union(groups: Iterable[Things]) -> Things:

@@ -65,6 +65,8 @@ def _surface(inference: Inference, context: Context, width: int) -> list[str]:
     indent = " " * _LABEL
     if inference.surface:
         name = f"{palette.good}{visible(inference.surface)}{palette.reset}"
+        if inference.related:
+            name += f" with {one_line(', '.join(inference.related))}"
         reasons = "; ".join(inference.reasons)
     else:
         name = f"{palette.warning}no module stands out{palette.reset}"
@@ -83,7 +85,17 @@ def _surface(inference: Inference, context: Context, width: int) -> list[str]:
         *_clipped(why, 2, width, context),
         f"{_label('Logging', context)}{first.strip()}",
         *rest,
+        *_free(inference, context, width),
     ]
+
+
+def _free(inference: Inference, context: Context, width: int) -> list[str]:
+    if not inference.free:
+        return []
+    used = ", ".join(f"{name} ({plural(count, 'module')})" for name, count in inference.free)
+    text = f"{used}: imported directly so often that it is left free"
+    first, *rest = wrap(one_line(text), width, " " * _LABEL, " " * _LABEL)
+    return _clipped([f"{_label('Free', context)}{first.strip()}", *rest], 2, width, context)
 
 
 def _configured(inference: Inference, context: Context, width: int, *, side_by_side: bool) -> list[str]:

@@ -147,14 +147,20 @@ def _cookie(data: bytes) -> tuple[str, int, int] | None:
 
 
 def _normal(name: str) -> str:
-    """Fold the spellings that Python's tokenizer takes for UTF-8."""
+    """Fold the spellings that Python's tokenizer takes for UTF-8 and Latin-1, such as `utf-8-unix`."""
     lowered = name[:12].lower().replace("_", "-")
-    return "utf-8" if lowered == "utf-8" or lowered.startswith("utf-8-") or lowered in ("utf8", "u8") else name
+    for known, prefixes in (
+        ("utf-8", ("utf-8", "utf8", "u8")),
+        ("iso-8859-1", ("latin-1", "iso-8859-1", "iso-latin-1")),
+    ):
+        if any(lowered == prefix or lowered.startswith(prefix + "-") for prefix in prefixes):
+            return known
+    return name
 
 
 def _recode(path: str, data: bytes, name: str, line: int, column: int) -> SourceFile:
     try:
-        text = data.decode(name)
+        text = data.decode(_normal(name))
     except LookupError:
         raise SourceError(path, f"unknown encoding: {name}", line, column) from None
     except UnicodeDecodeError as error:

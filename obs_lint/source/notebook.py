@@ -10,7 +10,9 @@ from obs_lint.source import SourceError, SourceFile
 from obs_lint.source.tokens import TokenError, tokens
 
 _PYTHON = re.compile(r"i?py(?:thon|py|spark)?[\d.]*|.*python.*|.*pyspark.*", re.IGNORECASE)
-_ESCAPES = re.compile(rb"(?m)^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$")
+_SHELL = rb"[ \t]*(?:pip3?|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|man|more|less)[ \t]+"
+_ESCAPES = re.compile(rb"(?m)^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*(?:#|$)|^" + _SHELL)
+_AUTOMATIC = re.compile(_SHELL + rb"(?!(?:if|in|is|and|or|not|for|else)\b)(?:[A-Za-z_~]|\.\.)")
 _COMMAND = re.compile(rb"[ \t]*(?:!|%|\?|,(?=\w)|;(?=\w)|/(?=\w))")
 _HELP = re.compile(rb"[ \t]*(?:[\w.\x80-\xff*%]+(?:\([^()]*\))?|[\w.\x80-\xff]+\[[^\]]*\])\?{1,2}[ \t]*(?:#.*)?$")
 _TARGET = rb"[\w.\x80-\xff\[\]'\"]+"
@@ -138,7 +140,7 @@ def _command(line: bytes) -> bytes | None:
         statement = match[3]
         if _compiles(statement):
             return match[1] + b"0;" + b" " * (len(match[2]) - 2) + statement
-    if _COMMAND.match(line) or _HELP.match(line):
+    if _COMMAND.match(line) or _HELP.match(line) or _AUTOMATIC.match(line):
         indent = line[: len(line) - len(line.lstrip(b" \t"))]
         return indent + b"..."
     if match := _ASSIGNED.match(line):

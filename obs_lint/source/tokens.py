@@ -13,9 +13,10 @@ _TOKEN = re.compile(
     |(?P<string>(?P<prefix>[bBfFrRtTuU]{0,2})(?P<quote>'''|\"\"\"|'|\"))
     |(?P<name>[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)
     |(?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?[jJ]?)
-    |(?P<op>->|:=|[=!<>]=|\*\*=?|//=?|<<=?|>>=?|[+\-*/%@&|^]=|\.\.\.|[^\w\s])""",
+    |(?P<op>->|:=|[=!<>]=|\*\*=?|//=?|<<=?|>>=?|[+\-*/%@&|^]=|\.\.\.|[^\w\s\\])""",
     re.VERBOSE,
 )
+_PREFIXES = frozenset(b" r u b f t br rb fr rf tr rt".split(b" "))
 _ENDS = {
     b"'": re.compile(rb"[^'\\\n]*(?:\\(?:.|\n)[^'\\\n]*)*'", re.DOTALL),
     b'"': re.compile(rb'[^"\\\n]*(?:\\(?:.|\n)[^"\\\n]*)*"', re.DOTALL),
@@ -107,7 +108,9 @@ class _Lexer:
                     depth += 1
                     continue
                 if op in b")]}":
-                    if depth == 0 and level and op == b"}":
+                    if depth == 0 and level:
+                        if op != b"}":
+                            raise TokenError(start)
                         self.position = start
                         return
                     depth = max(depth - 1, 0)
@@ -117,6 +120,8 @@ class _Lexer:
                 yield Token("op", start, position, op, depth)
             elif kind == "string" or kind == "quote":
                 prefix = match["prefix"].lower()
+                if prefix not in _PREFIXES:
+                    raise TokenError(start)
                 if b"f" in prefix or b"t" in prefix:
                     pieces, position = self.literal(position, match["quote"], b"r" in prefix, level, False)
                     yield Token("fstring", start, position, match[0], depth, pieces)

@@ -1,0 +1,3 @@
+# noqa: OBS900
+# obs: ignore-file[OBS900] never
+x = (  # error: OBS900

@@ -1,0 +1,2 @@
+def f(:  # error: OBS900
+    pass

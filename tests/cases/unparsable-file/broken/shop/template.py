@@ -1,0 +1,1 @@
+import {{ name }}  # error: OBS900

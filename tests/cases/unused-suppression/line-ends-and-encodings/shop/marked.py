@@ -1,0 +1,3 @@
+﻿import os  # noqa: OBS102
+# error-above: OBS901@20
+import logging  # noqa: OBS102
