@@ -13,7 +13,7 @@ from obs_lint.checks import Check, load
 from obs_lint.checks.run import RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
-from obs_lint.discovery import Discovery, ProjectFile, discover, select
+from obs_lint.discovery import Discovery, ProjectFile, describe, locate, select, survey
 from obs_lint.facts.cache import Cache
 from obs_lint.facts.model import Anchor
 from obs_lint.facts.pool import Pool
@@ -80,13 +80,18 @@ def run(
     started = time.time_ns()
     here = cwd or os.getcwd()
     cache = Cache(os.path.join(str(config.root), config.cache_dir) if use_cache else None)
-    discovery = discover(config, paths, here)
-    selected, missing = select(discovery, config, paths, here)
     catalogue = load_catalogue(config, cache=use_cache)
-    key = None if overlay else remembered.key(config, catalogue, discovery, selected, missing, check_syntax)
-    if key is not None and (report := remembered.recall(cache, key, discovery)) is not None:
-        return report
+    seen = survey(config, paths, here)
+    key = None
+    if use_cache and not overlay:
+        key = remembered.key(config, catalogue, seen.signature(), (tuple(paths), here, check_syntax))
+        if (report := remembered.recall(cache, key, seen.newest())) is not None:
+            return report
 
+    discovery = seen.discovery()
+    selected, missing = select(discovery, config, paths, here)
+    if overlay:
+        discovery, selected, missing = _with_overlay(discovery, config, overlay, selected, missing, here)
     pool = Pool(jobs)
     try:
         store = FactsStore(discovery.files, pool, cache, overlay)
@@ -97,6 +102,25 @@ def run(
     if key is not None and not store.unreadable:
         remembered.keep(cache, key, report, started)
     return replace(report, warnings=(*report.warnings, cache.warning)) if cache.warning else report
+
+
+def _with_overlay(
+    discovery: Discovery,
+    config: Config,
+    overlay: Mapping[str, bytes],
+    selected: frozenset[str] | None,
+    missing: tuple[str, ...],
+    cwd: str,
+) -> tuple[Discovery, frozenset[str] | None, tuple[str, ...]]:
+    """Add the files of an overlay that are not on the disk (an editor's new buffer)."""
+    known = {file.path for file in discovery.files}
+    new = [describe(discovery, config, path, str(config.root)) for path in overlay if path not in known]
+    files = sorted((*discovery.files, *new), key=lambda file: file.path)
+    given = {locate(path, cwd, str(config.root))[0]: path for path in missing}
+    found = {given[path] for path in overlay if path in given}
+    if selected is not None:
+        selected |= {path for path in overlay if path in given}
+    return replace(discovery, files=tuple(files)), selected, tuple(path for path in missing if path not in found)
 
 
 def _lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: FactsStore, question: Question) -> Report:
@@ -112,7 +136,7 @@ def _lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fac
         modules = _banned(plans)
         config, inference = infer(config, project, store, modules, first_bit=len(anchors) + len(SUPPRESSION_ANCHORS))
         catalogue = catalogue.for_config(config)
-        plans, _ = _plan(config, catalogue, whole=whole, known=anchors)
+        plans, _ = _plan(config, catalogue, whole=whole, scanned={plan.rule.code: plan.anchors for plan in plans})
     require(config, discovery, store)
 
     failures = _unusable(discovery, store, question)
@@ -157,8 +181,7 @@ def _unusable(discovery: Discovery, store: FactsStore, question: Question) -> li
     failures += [
         Failure("OBS900", path, f"can't be read: {why}") for path, why in sorted(store.unreadable.items()) if question.covers(path)
     ]
-    if question.selected is None:
-        failures += [Failure("OBS900", path, "this folder can't be listed") for path in discovery.unreadable]
+    failures += [Failure("OBS900", path or ".", "this folder can't be listed") for path in discovery.unreadable]
     for path, problem in store.lexical_problems():
         if question.covers(path):
             store.problems.setdefault(path, problem)
@@ -166,10 +189,13 @@ def _unusable(discovery: Discovery, store: FactsStore, question: Question) -> li
 
 
 def _plan(
-    config: Config, catalogue: Catalogue, *, whole: bool, known: Sequence[Anchor] = ()
+    config: Config, catalogue: Catalogue, *, whole: bool, scanned: Mapping[str, int] | None = None
 ) -> tuple[list[Plan], list[Anchor]]:
-    """Decide which rules run over which part of the project, and what the scan must look for."""
-    anchors: dict[Anchor, int] = {anchor: index for index, anchor in enumerate(known)}
+    """Decide which rules run over which part of the project, and what the scan must look for.
+
+    `scanned`: masks of the anchors that have been looked for already, by code.
+    """
+    anchors: dict[Anchor, int] = {}
     plans: list[Plan] = []
     parts: list[tuple[Config, tuple[str, ...] | None]] = [(config, None)]
     parts += [(scope.config, scope.paths) for scope in config.scopes]
@@ -180,16 +206,17 @@ def _plan(
                 continue
             check = load(rule.check)
             options = rules.options(rule)
-            mask = 0
-            for anchor in check.anchors(options, part) if check.anchors is not None else ():
-                mask |= 1 << anchors.setdefault(anchor, len(anchors))
+            mask = 0 if scanned is None else scanned.get(rule.code, 0)
+            if scanned is None and check.anchors is not None:
+                for anchor in check.anchors(options, part):
+                    mask |= 1 << anchors.setdefault(anchor, len(anchors))
             plans.append(Plan(rule, check, options, part, paths, mask, _lacking(rule, part)))
     return plans, list(anchors)
 
 
 def _banned(plans: Iterable[Plan]) -> tuple[str, ...]:
     """Modules that the plans' rules ban by name."""
-    options = [plan.options for plan in plans if plan.check.name == "banned-import"]
+    options = [plan.options for plan in plans if hasattr(plan.options, "library_modules")]
     return tuple(dict.fromkeys(module for option in options for module in (*option.modules, *option.library_modules)))
 
 
@@ -220,8 +247,8 @@ def _profile(plans: Iterable[Plan], anchors: Sequence[Anchor], *, every_import: 
     judge = False
     only_imports = True
     for plan in plans:
+        roots |= {name.partition(".")[0] for name in _banned((plan,))}
         if plan.check.name == "banned-import":
-            roots |= {name.partition(".")[0] for name in _banned((plan,))}
             judge = judge or plan.config.type_checking_imports == "allow"
         elif plan.check.name not in _LEXICAL:
             only_imports = False
@@ -333,13 +360,16 @@ def _suppress(
         looked_at.setdefault(plan.rule.code, set()).update(file.path for file in run.files if file.path in comments)
 
     def ran(code: str, path: str) -> bool:
-        return path in looked_at.get(code, ())
+        return path in looked_at.get(code, ()) and not catalogue.per_file_ignored(catalogue.rules[code], path)
 
     codes = {code: rule.slug for code, rule in catalogue.rules.items()}
     judge = Judge(comments, result.used, catalogue.config, codes, project)
     kept = list(result.kept)
-    for plan in judging:
-        more = judge.unused(plan.rule, ran) if plan.options.finds == "unused" else judge.bare(plan.rule)
+    for plan, run in zip(plans, runs, strict=True):
+        if plan not in judging:
+            continue
+        within = {file.path for file in run.files}
+        more = judge.unused(plan.rule, ran, within) if plan.options.finds == "unused" else judge.bare(plan.rule, within)
         kept += [d for d in more if not _ignored(d, catalogue)]
     return kept, len(result.suppressed)
 

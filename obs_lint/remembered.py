@@ -10,39 +10,30 @@ from typing import Any
 from obs_lint.catalogue import Catalogue
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Applicability, Diagnostic, Edit, Fix, Position, Severity, Span, TrailStep
-from obs_lint.discovery import Discovery
 from obs_lint.facts.cache import Cache
 from obs_lint.report import Failure, Inactive, Inference, Report, Summary
 
 _RACY_NS = 50_000_000
 
 
-def key(config: Config, catalogue: Catalogue, discovery: Discovery, *question: Any) -> str:
-    """A digest over all that a Report depends on: configuration, rules, question, and each file's size and time."""
+def key(config: Config, catalogue: Catalogue, files: str, question: Any) -> str:
+    """A digest over all that a Report depends on: configuration, rules, question, and the files as `Survey.signature` says."""
     digest = blake2b(digest_size=16)
-    digest.update(repr(config).encode("utf-8", "surrogatepass"))
-    digest.update(repr(sorted(catalogue.rules.items())).encode("utf-8", "surrogatepass"))
-    digest.update(repr([sorted(part) if isinstance(part, frozenset) else part for part in question]).encode("utf-8", "surrogatepass"))
-    digest.update(os.getcwd().encode("utf-8", "surrogateescape"))
+    for part in (config, sorted(catalogue.rules.items()), question, files):
+        digest.update(repr(part).encode("utf-8", "surrogatepass"))
     for name in ("pyproject.toml", "setup.cfg", "requirements.txt"):
         try:
             status = os.stat(os.path.join(str(config.root), name))
             digest.update(f"{name}{status.st_size}{status.st_mtime_ns}".encode())
         except OSError:
             continue
-    digest.update(
-        "\n".join([f"{file.path}\0{file.size}\0{file.mtime_ns}" for file in discovery.files]).encode("utf-8", "surrogatepass")
-    )
     return digest.hexdigest()
 
 
-def recall(cache: Cache, name: str, discovery: Discovery) -> Report | None:
-    """Return the Report kept under a key; None where there is none or a file changed too close to when it was made."""
+def recall(cache: Cache, name: str, newest: int) -> Report | None:
+    """Return the Report kept under a key; None without one, or where the `newest` file is too close to when it was made."""
     stored = cache.load("run-" + name[:16])
-    if not isinstance(stored, tuple) or len(stored) != 3 or stored[0] != name:
-        return None
-    limit = stored[1] - _RACY_NS
-    if any(file.mtime_ns >= limit for file in discovery.files):
+    if not isinstance(stored, tuple) or len(stored) != 3 or stored[0] != name or newest >= stored[1] - _RACY_NS:
         return None
     return _report(stored[2])
 

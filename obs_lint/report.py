@@ -60,12 +60,12 @@ class Inference:
     candidates: tuple[tuple[str, int], ...] = ()
     """Module and the number of modules that import it, best first."""
     logging: str = "central"
+    configured_in: tuple[str, ...] = ()
+    """`path:line` of every place that configures logging or tracing."""
     related: tuple[str, ...] = ()
     """Telemetry modules that belong to the surface: it imports them, or they it."""
     free: tuple[tuple[str, int], ...] = ()
     """Telemetry libraries that are in general use, with the number of modules that import them: left free, as init writes down."""
-    configured_in: tuple[str, ...] = ()
-    """`path:line` of every place that configures logging or tracing."""
 
 
 @dataclass(frozen=True, slots=True)

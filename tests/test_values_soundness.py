@@ -28,7 +28,8 @@ class Writer:
         self.depth = 0
         self.reveals = 0
         self.functions: list[tuple[str, int]] = []
-        self.in_class = False
+        self.plain = 0
+        """Above 0 where no walrus may stand."""
 
     def pick(self, *options: Any) -> Any:
         return self.random.choice(options)
@@ -39,8 +40,23 @@ class Writer:
     def expr(self, depth: int = 0) -> str:
         kinds = ["const", "const", "name", "name", "name"]
         if depth < 3:
-            kinds += ["add", "fstr", "if", "or", "and", "dict", "get", "index", "call", "attr", "attr", "walrus", "format"]
+            kinds += [
+                "add",
+                "fstr",
+                "if",
+                "or",
+                "and",
+                "dict",
+                "get",
+                "index",
+                "call",
+                "attr",
+                "attr",
+                "walrus",
+                "format",
+            ]
             kinds += ["percent", "enum", "join", "lambda", "method", "comp", "getattr", "globals"]
+            kinds += ["joined", "item", "first", "property", "classmethod", "super", "module", "splat", "closure"]
         kind = self.random.choice(kinds)
         sub = lambda: self.expr(depth + 1)  # noqa: E731 - shorter than a def
         match kind:
@@ -72,7 +88,7 @@ class Writer:
             case "attr":
                 return f"{self.pick(*CLASSES, *[c + '()' for c in CLASSES])}.{self.random.choice(ATTRIBUTES)}"
             case "walrus":
-                return self.random.choice(NAMES) if self.in_class else f"({self.random.choice(NAMES)} := {sub()})"
+                return self.random.choice(NAMES) if self.plain else f"({self.random.choice(NAMES)} := {sub()})"
             case "format":
                 return f"'{{}}.{{}}'.format({sub()}, {sub()})"
             case "percent":
@@ -82,11 +98,34 @@ class Writer:
             case "join":
                 return f"'.'.join([{sub()}, {sub()}])"
             case "lambda":
-                return f"(lambda q: {self.pick('q', 'q', self.random.choice(NAMES))})({sub()})"
+                return f"(lambda q: {self.pick('q', self.random.choice(NAMES))})({sub()})"
             case "method":
                 return f"{self.pick(*CLASSES)}().m({sub()})"
             case "comp":
-                return f"[v for v in ({sub()}, {sub()})][{self.pick('0', '1')}]"
+                self.plain += 1
+                text = f"[v for v in ({sub()}, {sub()})][{self.pick('0', '1')}]"
+                self.plain -= 1
+                return text
+            case "joined":
+                return "'.'.join(L)"
+            case "item":
+                return self.pick("D['k']", f"D.get({sub()}, {sub()})", "next(iter(D.values()))")
+            case "first":
+                return self.pick("L[0]", "L[-1]", "sorted(L)[0]", "[v for v in L][0]")
+            case "property":
+                return f"{self.pick(*CLASSES)}().p"
+            case "classmethod":
+                return f"{self.pick(*CLASSES)}.k({sub()})"
+            case "super":
+                return f"{self.pick(*CLASSES)}().s({sub()})"
+            case "module":
+                return self.pick(
+                    "base.d", "base.give('m')", f"base.give({sub()})", "base.Held().x", f"base.Held({sub()}).x"
+                )
+            case "splat":
+                return self.pick(f"base.give(*({sub()},))", f"base.give(**{{'z': {sub()}}})", "base.give()")
+            case "closure":
+                return f"base.outer({sub()})"
             case "getattr":
                 return f"getattr({self.pick(*CLASSES)}, '{self.random.choice(ATTRIBUTES)}', {sub()})"
             case _:
@@ -97,7 +136,7 @@ class Writer:
         self.reveals += 1
 
     def statement(self, indent: int, in_function: bool) -> None:
-        kinds = ["assign", "assign", "assign", "reveal", "reveal", "augment", "unpack", "del"]
+        kinds = ["assign", "assign", "assign", "reveal", "reveal", "augment", "unpack", "del", "change"]
         if indent < 4:
             kinds += ["if", "for", "while", "try", "with", "match"]
         kind = self.random.choice(kinds)
@@ -114,6 +153,11 @@ class Writer:
                     self.put(indent, f"del {name}")
                 else:
                     self.put(indent, f"{self.pick(*CLASSES)}.{self.random.choice(ATTRIBUTES)} = {self.expr(2)}")
+            case "change":
+                value = self.expr(2)
+                self.put(
+                    indent, self.pick(f"L.append({value})", f"L[0] = {value}", f"D['k'] = {value}", f"base.d = {value}")
+                )
             case "reveal":
                 self.reveal(indent)
             case "if":
@@ -175,23 +219,34 @@ class Writer:
     def program(self) -> str:
         self.put(0, "from enum import Enum")
         self.put(0, "from contextlib import nullcontext as manager")
+        self.put(0, "import base")
         self.put(0, "from base import *")
+        self.put(0, "L = ['k']")
+        self.put(0, "D = {'k': 'v', 'm': 'w'}")
         self.put(0, "class E(Enum):")
         self.put(1, "ONE = 'one'")
         self.put(1, "TWO = ONE + '.two'")
         self.put(1, "def shout(self): return self.value.upper()")
         for name in NAMES[:3]:
-            self.put(0, f"{name} = {self.expr(4)}")
+            self.put(0, f"{name} = '{name}'")
+        self.put(0, f"{self.random.choice(NAMES)} = {self.expr(2)}")
         for index, name in enumerate(CLASSES):
             base = f"({self.pick(*CLASSES[:index])})" if index and self.random.random() < 0.7 else ""
             self.put(0, f"class {name}{base}:")
-            self.in_class = True
+            self.plain += 1
             for attribute in ATTRIBUTES:
                 if not base or self.random.random() < 0.5:
                     self.put(1, f"{attribute} = {self.expr(3)}")
-            self.in_class = False
+            self.plain -= 1
             if self.random.random() < 0.5:
                 self.put(1, f"def __init__(self): self.{self.random.choice(ATTRIBUTES)} = {self.expr(2)}")
+            self.put(1, "@property")
+            self.put(1, f"def p(self): return {self.pick('self.x', 'self.y', self.expr(3))}")
+            self.put(1, "@classmethod")
+            self.put(1, f"def k(cls, z='z'): return {self.pick('z', 'cls.x', 'cls.y', 'cls.__name__', self.expr(3))}")
+            self.put(
+                1, f"def s(self, z): return {'super().s(z)' if base else 'z'} + {self.pick('self.x', 'z', repr('s'))}"
+            )
             self.put(1, "def m(self, z):")
             self.put(2, f"reveal({self.reveals}, self.{self.random.choice(ATTRIBUTES)})")
             self.reveals += 1
@@ -237,7 +292,22 @@ def run(text: str, seed: int) -> dict[int, list[Any]]:
     return seen
 
 
-BASE = "d = 'base'\na = 'star'\n"
+BASE = """
+d = 'base'
+a = 'star'
+def give(z='given'):
+    return z
+class Held:
+    def __init__(self, x='held'):
+        self.x = x
+def outer(z):
+    kept = 'kept'
+    def inner():
+        nonlocal kept
+        kept = z
+        return kept
+    return inner() + kept
+"""
 
 
 def wrong_answers(text: str, project: Project, seed: int) -> list[str]:
@@ -252,7 +322,9 @@ def wrong_answers(text: str, project: Project, seed: int) -> list[str]:
         values = project.values("program.py", call.scope, call.expr[2][1])
         if not values.complete:
             continue
-        known = {(type(v.value), v.value) for v in values.known} | {v.member.rpartition(".")[2] for v in values.known if v.member}
+        known = {(type(v.value), v.value) for v in values.known} | {
+            v.member.rpartition(".")[2] for v in values.known if v.member
+        }
         for value in seen.get(number, ()):
             key = value.name if isinstance(value, Enum) else (type(value), value)
             if isinstance(value, str | int | float | bool | Enum | None) and key in known:

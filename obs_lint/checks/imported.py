@@ -42,7 +42,7 @@ class SurfaceImport:
         self.file = file
         self.statement = statement
         self.taken = taken
-        """(dotted name, name bound here, whether it is a module) of what is the surface's."""
+        """(dotted name, name bound here, whether it is or may be a module) of what is the surface's."""
 
 
 def imports_of_surface(run: RuleRun[Any]) -> list[SurfaceImport]:
@@ -89,10 +89,11 @@ def _taken(
         spelled = module if statement.bound == module.partition(".")[0] else statement.bound
         return [(module, spelled, True)]
     whole = belongs(module)
+    outside = not project.find_module(module, file.path)
     taken = []
     for name, bound in statement.names:
         full = module if name == "*" else f"{module}.{name}"
         is_module = name != "*" and bool(project.find_module(full, file.path))
         if whole or (is_module and belongs(full)) or (name != "*" and any(names_match(p, (full,)) for p in patterns)):
-            taken.append((full, bound, is_module))
+            taken.append((full, bound, is_module or (outside and name != "*" and name.islower())))
     return taken

@@ -26,6 +26,9 @@ class Options(BannedModules):
 _Table = tuple[dict[str, list[tuple[LexicalImport, str]]], list[LexicalImport]]
 """Of one module: name bound → (import, name there) of its `from` imports, and its star imports."""
 
+_AT_MODULE = ("", "__getattr__")
+"""Where an import binds a name of the module: at its top, and in the function that makes its names when asked (PEP 562)."""
+
 _FEW = 50
 """With no more files to report on than this, each is asked by itself; else the names that leak are collected first."""
 
@@ -75,7 +78,9 @@ class _Leaks:
         self.direct: dict[str, frozenset[str]] = {}
         """Path → names that the module's own banned imports, and assignments of them, may bind."""
         for path, imports in project.banned_imports():
-            bound = {name for statement, _, within in imports if not within for name in self._bound(statement)}
+            bound = {
+                name for statement, _, within in imports if within in _AT_MODULE for name in self._bound(statement)
+            }
             if bound:
                 self.direct[path] = frozenset((*bound, *project.leaks(path)))
         self._tables: dict[str, _Table] = {}
@@ -216,8 +221,8 @@ class _Leaks:
         segments: frozenset[str] | None = None
         if whole:
             candidates = {path for path in (*self.direct, *importing) if self._candidates(path, whole=True)}
-            names = (name for path in candidates for name in self.project.files[path].names)
-            segments = frozenset(name.rpartition(".")[2] for name in names)
+            dotted = (name for path in candidates for name in self.project.files[path].names)
+            segments = frozenset(name.rpartition(".")[2] for name in dotted)
             statements = self.project.imports_mentioning(segments) if segments else ()
         else:
             statements = [(path, statement) for path in mine for statement in self.project.imports(path)]
@@ -232,13 +237,13 @@ class _Leaks:
                 and not any(n in segments for n, _ in statement.names)
             ):
                 continue
-            for spelled, module in self._bound_modules(path, statement):
+            for module in self._bound_modules(path, statement):
                 if module not in leaking:
                     found = self._candidates(module, whole=whole)
                     leaking[module] = frozenset(name for name in found if self.leaks(module, name))
-                read.setdefault(path, set()).update(f"{spelled}.{name}" for name in leaking[module])
-        for path, chains in read.items():
-            if any(may_say(self.project, path, re.escape(chain).encode() + rb"(?!\w)") for chain in sorted(chains)):
+                read.setdefault(path, set()).update(leaking[module])
+        for path, names in read.items():
+            if any(may_say(self.project, path, rf"\.{re.escape(name)}(?!\w)".encode()) for name in sorted(names)):
                 yield path
 
     def _candidates(self, path: str, *, whole: bool) -> frozenset[str]:
@@ -247,21 +252,18 @@ class _Leaks:
         found = self.direct.get(path, frozenset()) | (self.names & bound if whole else bound)
         return found - {"logging"} if whole else frozenset(found)
 
-    def _bound_modules(self, path: str, statement: LexicalImport) -> Iterator[tuple[str, str]]:
-        """(how it is spelled, path) of the first-party modules that a statement makes reachable."""
+    def _bound_modules(self, path: str, statement: LexicalImport) -> Iterator[str]:
+        """Paths of the first-party modules that a statement makes reachable as modules."""
         if statement.names is None:
             module = statement.module
-            if statement.bound != module.partition(".")[0]:
-                yield from ((statement.bound, found) for found in self.project.find_module(module, path))
-                return
             while module:
-                yield from ((module, found) for found in self.project.find_module(module, path))
+                yield from self.project.find_module(module, path)
                 module = module.rpartition(".")[0]
             return
         prefix = f"{statement.module}." if statement.module else ""
-        for name, bound_as in statement.names:
+        for name, _ in statement.names:
             if name != "*":
-                yield from ((bound_as, found) for found in self.modules(path, prefix + name, statement.level))
+                yield from self.modules(path, prefix + name, statement.level)
 
 
 class _File:
@@ -371,6 +373,8 @@ class _File:
 
     def _attribute(self, owner: Expr, name: str, scope: int) -> tuple[str, Origin] | None:
         """The module, and the banned origin, of `owner.name`."""
+        if name not in self.leaks.names:
+            return None
         for module in self.project.resolve(self.file.path, scope, owner):
             if module.kind == "module" and module.path and self.leaks.leaks(module.path, name):
                 if self.project.find_module(f"{module.name}.{name}", self.file.path):

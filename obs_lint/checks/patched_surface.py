@@ -30,12 +30,11 @@ class Options:
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic an assignment."""
-    external = not any(run.is_surface(file) for file in run.project.files.values())
     bound: dict[str, set[str]] = {}
     files: dict[str, ProjectFile] = {}
     for found in imports_of_surface(run):
         for name, bound_as, is_module in found.taken:
-            if is_module or _may_be_class(name) or (external and bound_as != "*"):
+            if is_module or _may_be_class(name):
                 bound.setdefault(found.file.path, set()).add(bound_as)
                 files[found.file.path] = found.file
     for path, names in bound.items():

@@ -12,7 +12,9 @@ from obs_lint.checks.imported import is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
+from obs_lint.discovery import ProjectFile
 from obs_lint.facts.model import CallSite
+from obs_lint.patterns import path_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Options:
     """Dotted names of the functions that print."""
     command_line_modules: tuple[str, ...] = ()
     """A file that imports one of these is a command-line program, which may print."""
+    command_line_paths: tuple[str, ...] = ()
+    """Path globs of files that are command-line programs for their place."""
 
 
 _STREAMS = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
@@ -48,10 +52,9 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a call."""
     functions = frozenset(run.options.functions)
-    command_line = frozenset(run.options.command_line_modules)
     last_names = {name.rpartition(".")[2] for name in functions}
     for file in run.anchored:
-        if run.is_surface(file) or run.is_wiring(file) or is_stub(file) or _imports(run, file.path, command_line):
+        if run.is_surface(file) or run.is_wiring(file) or is_stub(file) or _is_program(run, file):
             continue
         facts = run.project.facts(file.path)
         if facts is None or facts.main_guard:
@@ -69,8 +72,15 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
                     break
 
 
-def _imports(run: RuleRun[Options], path: str, modules: frozenset[str]) -> bool:
-    return any(not i.level and i.module.partition(".")[0] in modules for i in run.project.imports(path))
+def _is_program(run: RuleRun[Options], file: ProjectFile) -> bool:
+    """True for a command-line program, told by where it stands or what it imports."""
+    if any(path_matches(pattern, file.path) for pattern in run.options.command_line_paths):
+        return True
+    modules = run.options.command_line_modules
+    return any(
+        not statement.level and any(f"{statement.module}.".startswith(f"{module}.") for module in modules)
+        for statement in run.project.imports(file.path)
+    )
 
 
 def _elsewhere(run: RuleRun[Options], path: str, call: CallSite) -> bool:

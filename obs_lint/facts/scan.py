@@ -162,22 +162,45 @@ def _bound(statement: RawImport) -> list[bytes]:
 @lru_cache(maxsize=1024)
 def _uncalled(name: bytes) -> re.Pattern[bytes]:
     """Match the name with the attributes read from it where no call follows and the expression may end."""
-    return re.compile(re.escape(name) + rb"(?:\.\w+)*[ \t)\],}]*(?:$|[#;,:]|if\b|or\b|and\b|else\b)", re.MULTILINE)
+    return re.compile(
+        re.escape(name) + rb"(?<!\w" + re.escape(name) + rb")(?:\.\w+)*[ \t)\],}]*(?:$|[#;,:]|if\b|or\b|and\b|else\b)",
+        re.MULTILINE,
+    )
 
 
 _TARGETS = re.compile(rb"[ \t]*([\w \t,=.()\[\]*]*?)[ \t]*(?::[^=\n]*)?=(?!=)")
 
 
+_SIMPLE_TARGET = re.compile(rb"(?<![\w.])(\w+)(?![\w.\[])")
+_MANY_NAMES = 64
+"""A file that hands a banned name on under more names than this is generated; the first ones are enough to find it."""
+
+
 def _leaks(data: bytes, statements: list[RawImport]) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for name in {name for statement in statements for name in _bound(statement) if name != b"*"}:
+    """Names that may be assigned what the statements bound, or what such a name was assigned."""
+    todo = sorted({name for statement in statements for name in _bound(statement) if name != b"*"})
+    known = set(todo)
+    found: dict[bytes, None] = {}
+    while todo and len(found) < _MANY_NAMES:
+        name = todo.pop()
+        if data.find(b"=") < 0:
+            break
         for match in _uncalled(name).finditer(data):
             start = match.start()
             line = data.rfind(b"\n", 0, start) + 1
-            if b"=" in data[line:start] and (targets := _TARGETS.match(data, line, start)):
-                for part in re.findall(rb"\w+", targets[1]):
-                    found[part.decode("utf-8", "replace")] = None
-    return tuple(found)
+            if b"=" not in data[line:start]:
+                before = data[max(0, start - 80) : start].rstrip(b" \t\n\\([{")
+                if before[-1:] != b"=":
+                    continue
+                start = data.rfind(b"=", 0, start) + 1
+                line = data.rfind(b"\n", 0, start) + 1
+            targets = _TARGETS.match(data, line, start)
+            for part in _SIMPLE_TARGET.findall(targets[1]) if targets else ():
+                found[part] = None
+                if part not in known:
+                    known.add(part)
+                    todo.append(part)
+    return tuple(name.decode("utf-8", "replace") for name in found)
 
 
 @lru_cache(maxsize=1024)

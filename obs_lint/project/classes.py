@@ -307,6 +307,8 @@ class Classes:
         resolver = self._resolver
         written, source, pos = resolver.text(row.target), resolver.text(row.value), row.target[-1]
         values = resolver.evaluate(view, row.scope, row.value)
+        if resolver.exact:
+            return values
         return tuple([passed(value, view.path, pos, written, source, "assign", dotted) for value in values])
 
     def _has_unknown_base(self, key: tuple[str, int], thing: Thing) -> bool:

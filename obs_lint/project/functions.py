@@ -76,7 +76,7 @@ class Functions:
                 )
             if any(thing.kind == "typevar" for thing in things):
                 things = self.typevars.solved(things, function, home, row, written)
-        if not things:
+        if not things or resolver.exact:
             return things
         found = [passed(t, home.path, row.name_pos, row.qualname, "", "return", "") for t in things]
         return after(found, Thing("function", trail=function.trail, via=function.via))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from obs_lint.facts.model import Binding, Expr, FileFacts, Import
+from obs_lint.facts.model import Attribute, Binding, Expr, FileFacts, Import
 from obs_lint.project.annotations import Annotations, canonical
 from obs_lint.project.calls import Calls
 from obs_lint.project.classes import Classes
@@ -677,7 +677,7 @@ class Resolver:
     def _labelled(self, things: Things, view: FileView, owner: int, binding: Binding) -> Things:
         """Put the binding before the trail of what it binds, and name what has no name yet."""
         kind = binding.kind
-        if view.scopes[owner].kind not in _LABELLED or kind in ("def", "class"):
+        if self.exact or view.scopes[owner].kind not in _LABELLED or kind in ("def", "class"):
             return things
         qualname = view.scopes[owner].qualname
         dotted = f"{view.module}.{qualname}.{binding.name}" if qualname else f"{view.module}.{binding.name}"
@@ -693,7 +693,7 @@ class Resolver:
 
     def labelled(self, things: Things, dotted: str, path: str) -> Things:
         """Name what has no name yet: a module's or a class's variable."""
-        if all(thing.name for thing in things):
+        if self.exact or all(thing.name for thing in things):
             return things
         result = []
         for thing in things:
@@ -921,6 +921,8 @@ class Resolver:
             return (Thing("external", dotted, trail=thing.trail, via=thing.via),) if len(dotted) < _MAX_NAME else UNTOLD
         if kind == "module":
             found = self.member(thing.path, name)
+            if self.exact and view is not None and (rows := view.assigned_to_others(name)):
+                found = union([found or NOTHING, *[self._patched(view, row, thing) for row in rows]])
             if found is not None:
                 return after(found, thing)
         elif kind in ("instance", "class"):
@@ -956,6 +958,13 @@ class Resolver:
         if view is None or expr is None:
             return UNTOLD
         return (Thing("unknown", at=(view.path, scope, expr)),)
+
+    def _patched(self, view: FileView, row: Attribute, module: Thing) -> Things:
+        """Return what an assignment in the file that asks puts in the place of a module's attribute."""
+        targets = self.evaluate(view, row.scope, row.target[1])
+        if not any(target.kind == "module" and target.path == module.path for target in targets):
+            return NOTHING
+        return UNTOLD if row.value is None else self.evaluate(view, row.scope, row.value)
 
     def _below(self, thing: Thing, name: str) -> Things:
         dotted = f"{thing.name}.{name}"
