@@ -128,12 +128,13 @@ def _lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fac
     guess = wanting(config)
     plans, anchors = _plan(config, catalogue, whole=whole)
     own = (*SUPPRESSION_ANCHORS, *(EVIDENCE if guess else ()))
-    store.scan(_profile(plans, (*anchors, *own), every_import=guess or bool(outside(config, discovery))))
+    every_import = guess or bool(outside(config, discovery))
+    store.scan(_profile(plans, discovery, (*anchors, *own), every_import=every_import))
     project = Project(discovery, store)
 
     inference: Inference | None = None
     if guess:
-        modules = _banned(plans)
+        modules = _banned(plans, discovery)
         config, inference = infer(config, project, store, modules, first_bit=len(anchors) + len(SUPPRESSION_ANCHORS))
         catalogue = catalogue.for_config(config)
         plans, _ = _plan(config, catalogue, whole=whole, scanned={plan.rule.code: plan.anchors for plan in plans})
@@ -214,10 +215,16 @@ def _plan(
     return plans, list(anchors)
 
 
-def _banned(plans: Iterable[Plan]) -> tuple[str, ...]:
-    """Modules that the plans' rules ban by name."""
-    options = [plan.options for plan in plans if hasattr(plan.options, "library_modules")]
-    return tuple(dict.fromkeys(module for option in options for module in (*option.modules, *option.library_modules)))
+def _banned(plans: Iterable[Plan], discovery: Discovery) -> tuple[str, ...]:
+    """Modules that the plans' rules ban by name, without the project's own packages."""
+    modules: dict[str, None] = {}
+    for plan in plans:
+        options = plan.options
+        if hasattr(options, "library_modules"):
+            modules |= dict.fromkeys(options.library_modules if plan.config.kind == "library" else options.modules)
+    roots = {module.partition(".")[0] for module in modules} - {"logging"}
+    own = {file.symbol for file in discovery.files if file.is_package and file.symbol in roots}
+    return tuple(module for module in modules if module.partition(".")[0] not in own)
 
 
 def _lacking(rule: Rule, config: Config) -> str:
@@ -241,13 +248,12 @@ def _inactive(plans: Iterable[Plan]) -> tuple[Inactive, ...]:
     return tuple(found[code] for code in sorted(found))
 
 
-def _profile(plans: Iterable[Plan], anchors: Sequence[Anchor], *, every_import: bool) -> Profile:
+def _profile(plans: Sequence[Plan], discovery: Discovery, anchors: Sequence[Anchor], *, every_import: bool) -> Profile:
     """What the scan looks for: cheap where nothing but banned imports is asked for."""
-    roots: set[str] = set()
+    roots = {module.partition(".")[0] for module in _banned(plans, discovery)}
     judge = False
     only_imports = True
     for plan in plans:
-        roots |= {name.partition(".")[0] for name in _banned((plan,))}
         if plan.check.name == "banned-import":
             judge = judge or plan.config.type_checking_imports == "allow"
         elif plan.check.name not in _LEXICAL:

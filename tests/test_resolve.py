@@ -1142,6 +1142,25 @@ def test_names_on_the_way() -> None:
     assert info.via == ("use.events", "obs.core.events", "obs.core.structlog")
 
 
+def test_partials_are_kept() -> None:
+    project = project_of(
+        {
+            "a.py": "from functools import partial as p\ndef emit(name, payload): pass\nfirst = p(emit, 'x')\n"
+            "second = p(first, payload=1)\nclass Bus:\n    def send(self): pass\nbound = p(Bus().send, 2)\n",
+            "use.py": "from a import second, bound, emit\nsecond\nbound\nemit\n",
+        }
+    )
+    (second,) = origins_of(project, "use.py", "second")
+    assert second.name == "a.emit"
+    assert [(path, call[2][0][1], [k for k, _, _ in call[3]]) for path, _, call in second.partials] == [
+        ("a.py", "first", ["payload"]),
+        ("a.py", "emit", []),
+    ]
+    (bound,) = origins_of(project, "use.py", "bound")
+    assert (bound.name, bound.receiver, len(bound.partials)) == ("a.Bus.send", "a.Bus", 1)
+    assert origins_of(project, "use.py", "emit")[0].partials == ()
+
+
 def test_a_question_touches_no_more_files_than_it_needs() -> None:
     project = project_of(
         {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sys
 from enum import Enum
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from obs_lint.checks import Check
 from obs_lint.checks.banned import Banned, BannedModules, banned_by
 from obs_lint.checks.expressions import arguments, expressions, leading_text, renamed
-from obs_lint.checks.imported import is_stub
+from obs_lint.checks.imported import absolute, is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic, Severity
@@ -69,25 +69,52 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     banned = banned_by(run.options, run.config, run.project.discovery.files)
     if not banned.roots:
         return
-    for file in run.anchored:
+    received = _received(run)
+    files = dict.fromkeys((*run.anchored, *(file for file in run.files if file.path in received)))
+    for file in files:
         if run.is_surface(file) or run.is_wiring(file) or is_stub(file):
             continue
         facts = run.project.facts(file.path)
         if facts is not None:
-            yield from _File(run, banned, file, facts).diagnostics()
+            yield from _File(run, banned, file, facts, received.get(file.path, ())).diagnostics()
+
+
+def _received(run: RuleRun[Options]) -> dict[str, set[str]]:
+    """Return, by path, the names under which files import such a function from another module of the project."""
+    project = run.project
+    functions = frozenset((*run.options.importers, *run.options.evaluators, "sys.modules"))
+    homes: dict[str, set[str]] = {}
+    for path, statement in project.imports_naming(frozenset(name.rpartition(".")[2] for name in functions)):
+        for name, bound in statement.names or ():
+            if not statement.level and f"{statement.module}.{name}" in functions:
+                homes.setdefault(path, set()).add(bound)
+    received: dict[str, set[str]] = {}
+    asked: set[str] = set()
+    while fresh := frozenset(name for names in homes.values() for name in names) - asked:
+        asked |= fresh
+        for path, statement in tuple(project.imports_naming(fresh)):
+            module = absolute(project.files[path], statement.module, statement.level)
+            for home in project.find_module(module, path) if module else ():
+                taken = {bound for name, bound in statement.names or () if name in homes.get(home, ())}
+                if taken:
+                    homes.setdefault(path, set()).update(taken)
+                    received.setdefault(path, set()).update(taken)
+    return received
 
 
 class _File:
     """The search through one file."""
 
-    def __init__(self, run: RuleRun[Options], banned: Banned, file: ProjectFile, facts: FileFacts) -> None:
+    def __init__(
+        self, run: RuleRun[Options], banned: Banned, file: ProjectFile, facts: FileFacts, received: Collection[str]
+    ) -> None:
         self.run = run
         self.banned = banned
         self.file = file
         self.facts = facts
         self.importers = frozenset(run.options.importers)
         self.evaluators = frozenset(run.options.evaluators)
-        functions = {name.rpartition(".")[2] for name in (*self.importers, *self.evaluators)} | {"modules"}
+        functions = {name.rpartition(".")[2] for name in (*self.importers, *self.evaluators)} | {"modules", *received}
         self.names = functions | renamed(facts, functions.__contains__)
         """How the functions and sys.modules are spelled here."""
 

@@ -56,14 +56,21 @@ def children(expr: Expr) -> list[Expr]:
 
 def expressions(facts: FileFacts) -> Iterator[tuple[Expr, int]]:
     """Yield every call and every subscript that the facts hold, once, with the scope that it is evaluated in."""
-    seen: set[tuple[str, tuple[int, int, int, int]]] = set()
+    seen: set[tuple[int, int, int, int]] = set()
     for root, scope in _roots(facts):
-        for expr in nested(root):
-            if expr[0] in ("call", "sub"):
-                key = (expr[0], expr[-1])
-                if key not in seen:
-                    seen.add(key)
-                    yield expr, scope
+        if root[0] == "call":
+            yield root, scope
+            stack = children(root)
+        else:
+            stack = [root]
+        while stack:
+            expr = stack.pop()
+            if expr[0] == "call":
+                continue  # a call of its own
+            if expr[0] == "sub" and expr[-1] not in seen:
+                seen.add(expr[-1])
+                yield expr, scope
+            stack += children(expr)
 
 
 def _roots(facts: FileFacts) -> Iterator[tuple[Expr, int]]:
@@ -72,16 +79,17 @@ def _roots(facts: FileFacts) -> Iterator[tuple[Expr, int]]:
     for number, scope in enumerate(facts.scopes):
         for bindings in scope.bindings.values():
             for binding in bindings:
-                if binding.value is not None:
+                if binding.value is not None and binding.value[0] != "call":
                     yield binding.value, number
     for attribute in facts.attributes:
-        if attribute.value is not None:
+        if attribute.value is not None and attribute.value[0] != "call":
             yield attribute.value, attribute.scope
     for function in facts.functions:
         for result in function.returns:
-            yield result.value, function.scope
+            if result.value[0] != "call":
+                yield result.value, function.scope
         for parameter in function.parameters:
-            if parameter.default is not None:
+            if parameter.default is not None and parameter.default[0] != "call":
                 yield parameter.default, function.parent
 
 

@@ -27,10 +27,10 @@ _Table = tuple[dict[str, list[tuple[LexicalImport, str]]], list[LexicalImport]]
 """Of one module: name bound → (import, name there) of its `from` imports, and its star imports."""
 
 _AT_MODULE = ("", "__getattr__")
-"""Where an import binds a name of the module: at its top, and in the function that makes its names when asked (PEP 562)."""
+"""Where an import binds a name of the module: at its top, and in the function that makes names when asked (PEP 562)."""
 
 _FEW = 50
-"""With no more files to report on than this, each is asked by itself; else the names that leak are collected first."""
+"""With no more files to report on than this each is asked by itself; else leaking names are collected first."""
 
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:

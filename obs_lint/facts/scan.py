@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from obs_lint.facts.imports import RawImport, find_imports
@@ -58,7 +59,7 @@ class Scanner:
                 1 << number,
                 sum(index[word] for word in dict.fromkeys(anchor.words)),
                 frozenset(anchor.modules),
-                re.compile(anchor.pattern, re.MULTILINE) if anchor.pattern else None,
+                anchor.pattern,
                 anchor.any_of or anchor.words[-1:],
                 bool(anchor.any_of),
             )
@@ -125,17 +126,26 @@ class Scanner:
     def _use(self, data: bytes, statement: RawImport) -> str:
         """Tell whether a name that the statement binds is called: then it is needed at run time."""
         for name in _bound(statement):
-            if name == b"*" or _called(name).search(data) is not None:
+            if name == b"*" or _called(name, data):
                 return RUNTIME
         return UNKNOWN
 
 
-def _found(pattern: re.Pattern[bytes], near: tuple[bytes, ...], data: bytes) -> bool:
+@cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    """Compile a pattern when the first file needs it: most never do, and a long alternation costs a millisecond."""
+    return re.compile(pattern, re.MULTILINE)
+
+
+def _found(source: bytes, near: tuple[bytes, ...], data: bytes) -> bool:
     """Search a pattern around each occurrence of the words, in all of the data where there are none."""
     if not near:
-        return pattern.search(data) is not None
+        return _compiled(source).search(data) is not None
     for word in near:
         at = data.find(word)
+        if at < 0:
+            continue
+        pattern = _compiled(source)
         while at >= 0:
             end = data.find(b"\n", at)
             if end < 0:
@@ -159,19 +169,34 @@ def _bound(statement: RawImport) -> list[bytes]:
     return [pieces[-1] for part in names.split(b",") if (pieces := part.split())]
 
 
-@lru_cache(maxsize=1024)
-def _uncalled(name: bytes) -> re.Pattern[bytes]:
-    """Match the name with the attributes read from it where no call follows and the expression may end."""
-    return re.compile(
-        re.escape(name) + rb"(?<!\w" + re.escape(name) + rb")(?:\.\w+)*[ \t)\],}]*(?:$|[#;,:]|if\b|or\b|and\b|else\b)",
-        re.MULTILINE,
-    )
+_UNCALLED = re.compile(rb"(?:\.\w+)*[ \t)\],}]*(?:$|[#;,:]|if\b|or\b|and\b|else\b)", re.MULTILINE)
+"""What follows a name, with the attributes read from it, where no call follows and the expression may end."""
 
 
-_TARGETS = re.compile(rb"[ \t]*([\w \t,=.()\[\]*]*?)[ \t]*(?::[^=\n]*)?=(?!=)")
+def _uncalled(name: bytes, data: bytes) -> Iterator[int]:
+    """Yield where the name stands without being called."""
+    at = data.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not data[at - 1 : at].isalnum() and data[at - 1 : at] != b"_" and _UNCALLED.match(data, end):
+            yield at
+        at = data.find(name, end)
 
 
-_SIMPLE_TARGET = re.compile(rb"(?<![\w.])(\w+)(?![\w.\[])")
+_TARGET_LIST = re.compile(rb"[ \t(\[]*\*?\w+[ \t)\]]*(?:[,=][ \t(\[]*\*?[\w.]+[ \t)\]]*)*,?[ \t)\]]*")
+_SIMPLE_TARGET = re.compile(rb"(?<![\w.])(\w+)(?![\w.])")
+
+
+def _targets(text: bytes) -> list[bytes]:
+    """Names that a statement assigns to, from its text up to the value or the beginning of it."""
+    found: list[bytes] = []
+    for at in {text.find(b"="), text.rfind(b"=")}:
+        left = text[:at].partition(b":")[0] if b":" in text[:at] else text[:at]
+        if _TARGET_LIST.fullmatch(left):
+            found += _SIMPLE_TARGET.findall(left)
+    return found
+
+
 _MANY_NAMES = 64
 """A file that hands a banned name on under more names than this is generated; the first ones are enough to find it."""
 
@@ -183,10 +208,7 @@ def _leaks(data: bytes, statements: list[RawImport]) -> tuple[str, ...]:
     found: dict[bytes, None] = {}
     while todo and len(found) < _MANY_NAMES:
         name = todo.pop()
-        if data.find(b"=") < 0:
-            break
-        for match in _uncalled(name).finditer(data):
-            start = match.start()
+        for start in _uncalled(name, data):
             line = data.rfind(b"\n", 0, start) + 1
             if b"=" not in data[line:start]:
                 before = data[max(0, start - 80) : start].rstrip(b" \t\n\\([{")
@@ -194,8 +216,7 @@ def _leaks(data: bytes, statements: list[RawImport]) -> tuple[str, ...]:
                     continue
                 start = data.rfind(b"=", 0, start) + 1
                 line = data.rfind(b"\n", 0, start) + 1
-            targets = _TARGETS.match(data, line, start)
-            for part in _SIMPLE_TARGET.findall(targets[1]) if targets else ():
+            for part in _targets(data[line:start]):
                 found[part] = None
                 if part not in known:
                     known.add(part)
@@ -203,10 +224,19 @@ def _leaks(data: bytes, statements: list[RawImport]) -> tuple[str, ...]:
     return tuple(name.decode("utf-8", "replace") for name in found)
 
 
-@lru_cache(maxsize=1024)
-def _called(name: bytes) -> re.Pattern[bytes]:
-    """Match `x = name.attr(` at the start of a line: no quote, no comment before it."""
-    return re.compile(rb"^[ \t]*(?:\w+[ \t]*=[ \t]*)?" + re.escape(name) + rb"(?:\.\w+)*\(", re.MULTILINE)
+_CALL = re.compile(rb"(?:\.\w+)*\(")
+_BEFORE_CALL = re.compile(rb"[ \t]*(?:\w+[ \t]*=[ \t]*)?")
+
+
+def _called(name: bytes, data: bytes) -> bool:
+    """True where a line begins with `name.attr(` or `x = name.attr(`: no quote, no comment before it."""
+    at = data.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if _CALL.match(data, end) and _BEFORE_CALL.fullmatch(data, data.rfind(b"\n", 0, at) + 1, at):
+            return True
+        at = data.find(name, end)
+    return False
 
 
 def _prefixes(imports: list[RawImport]) -> frozenset[str]:

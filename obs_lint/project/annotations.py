@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from obs_lint.facts.model import Expr
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import NOTHING, UNTOLD, Thing, Things, after, opened, union
+from obs_lint.project.thing import NOTHING, UNTOLD, Thing, Things, after, as_kind, opened, union
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -78,11 +78,7 @@ class Annotations:
         """Return the objects of what an annotation resolved to."""
         kind = thing.kind
         if kind == "class":
-            return (
-                Thing(
-                    "instance", thing.name, thing.path, thing.index, thing.at, True, "", None, thing.trail, thing.via
-                ),
-            )
+            return (opened(as_kind(thing, "instance")),)
         if kind in ("external", "alias"):
             if thing.at is not None:
                 path, scope, expr = thing.at
@@ -111,7 +107,7 @@ class Annotations:
     def _class_of(self, instance: Thing) -> Things:
         if instance.kind == "instance" and not instance.member:
             if instance.path:
-                return (opened(Thing("class", *instance[1:])),)
+                return (opened(as_kind(instance, "class")),)
             return (Thing("external", instance.name, trail=instance.trail, via=instance.via),)
         if instance.kind == "typevar":
             return (Thing("typevar", instance.name, index=1, at=instance.at),)
@@ -125,13 +121,7 @@ class Annotations:
         for thing in self._resolver.evaluate(view, scope, base):
             if thing.kind == "class":
                 at = (view.path, scope, annotation)
-                groups.append(
-                    (
-                        Thing(
-                            "instance", thing.name, thing.path, thing.index, at, True, "", None, thing.trail, thing.via
-                        ),
-                    )
-                )
+                groups.append((opened(as_kind(thing, "instance"))._replace(at=at),))
                 continue
             if thing.kind == "alias" and thing.at is not None:
                 groups.append(self.instance_of(thing))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from obs_lint.facts.model import Expr
 from obs_lint.project.externals import Externals, outcome
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import UNTOLD, Thing, Things, identity, union
+from obs_lint.project.thing import UNTOLD, Thing, Things, as_kind, identity, union
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -54,8 +54,7 @@ class Calls:
                 found = [m for m in members if any(identity(v) in keys for v in classes.member_values(m))]
                 if found:
                     return tuple(found)
-        instance = Thing("instance", *thing[1:6], "", None, thing.trail, thing.via)
-        return (instance,)
+        return (as_kind(thing, "instance"),)
 
     def _get(self, thing: Thing, view: FileView, scope: int, call: Expr | None) -> Things:
         if call is None or not call[2]:

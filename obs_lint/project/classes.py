@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from obs_lint.facts.model import Attribute, Binding, Expr, Function
 from obs_lint.project.scopes import CLASS_PARAMETERS, FileView
-from obs_lint.project.thing import UNKNOWN, UNTOLD, Thing, Things, after, bound_to, is_untold, passed, union
+from obs_lint.project.thing import (
+    UNKNOWN,
+    UNTOLD,
+    Thing,
+    Things,
+    after,
+    as_kind,
+    bound_to,
+    is_untold,
+    passed,
+    plainly,
+    union,
+)
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -160,18 +172,18 @@ class Classes:
             return special
         at = id(thing.at[2]) if thing.at is not None and not thing.member else 0
         key = ("class", thing.path, thing.index, name, instance, thing.member, resolver.exact and thing.open, at)
-        found = resolver.guarded(key, self._search, Thing(*thing[:7]), name, 0)
+        found = resolver.guarded(key, self._search, plainly(thing, thing.kind), name, 0)
         return self._received(found, thing)
 
     def inherited(self, thing: Thing, name: str) -> Things:
         """Return what `super().name` is in the class that `thing`, of kind parent, stands for."""
         key = ("super", thing.path, thing.index, name)
-        found = self._resolver.guarded(key, self._search, Thing("instance", *thing[1:7]), name, 1)
+        found = self._resolver.guarded(key, self._search, plainly(thing, "instance"), name, 1)
         return self._received(found, thing)
 
     def _special(self, thing: Thing, name: str) -> Things | None:
         if name == "__class__" and thing.kind == "instance":
-            return (Thing("class", *thing[1:6], "", None, thing.trail, thing.via),)
+            return (as_kind(thing, "class"),)
         if name in ("__name__", "__qualname__") and thing.kind == "class":
             view = self._resolver.view(thing.path)
             if view is None:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from obs_lint.facts.model import Expr
 from obs_lint.project.annotations import arguments, canonical
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import NOTHING, UNKNOWN, UNTOLD, UNTOLD_KINDS, Thing, Things, identity, is_untold, union
+from obs_lint.project.thing import (
+    NOTHING,
+    UNKNOWN,
+    UNTOLD,
+    UNTOLD_KINDS,
+    Thing,
+    Things,
+    as_kind,
+    identity,
+    is_untold,
+    union,
+)
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -203,7 +214,7 @@ class Containers:
             named = [members.get(key.at[2][1]) if key.kind == "const" else None for key in keys]
             if all(named):
                 return tuple([member for member in named if member is not None])
-            return (Thing("instance", *thing[1:]),)
+            return (as_kind(thing, "instance"),)
         if kind == "instance":
             if thing.path:
                 method = resolver.classes.method(thing, "__getitem__")
@@ -341,7 +352,7 @@ class Containers:
                 return found
             if len(arguments) > 1:
                 return union((found, arguments[1]))
-            return union((found, (Thing("const", at=("", 0, ("const", None, (1, 1, 1, 1)))),))) if name == "get" else found
+            return union((found, (_none(thing),))) if name == "get" else found
         if name in ("get", "result", "get_nowait", "__call__") and last in _HOLDERS and generic:
             parts = self._arguments(thing)
             return parts[0] if parts else None
@@ -390,3 +401,9 @@ class Containers:
             parts = (resolver.evaluate(view, scope, key), resolver.evaluate(view, scope, value))
             pairs.append(Thing("items", at=parts))
         return (Thing("elements", at=tuple(pairs)),)
+
+
+def _none(mapping: Thing) -> Thing:
+    """Return what `mapping.get(key)` is without the key."""
+    path, scope, expr = mapping.at if mapping.at.__class__ is tuple else ("", 0, ("", (1, 1, 1, 1)))
+    return Thing("const", at=(path, scope, ("const", None, expr[-1])))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from obs_lint.facts.model import Expr
 from obs_lint.project.annotations import canonical
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import UNTOLD, Thing, Things, is_untold, opened, union
+from obs_lint.project.thing import UNTOLD, Partial, Thing, Things, is_untold, opened, plainly, union
 from obs_lint.project.typevars import class_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,12 @@ class Externals:
     def _first(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         return self._evaluated(view, scope, self._argument(call, 0))
 
+    def _partial(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
+        found = self._evaluated(view, scope, self._argument(call, 0))
+        if found is None:
+            return None
+        return tuple([t._replace(partial=Partial((view.path, scope, call), t.partial)) for t in found])
+
     def _texts(self, things: Things) -> list[str] | None:
         """Return the strings that the constants are; None where one can be something else."""
         texts = [t.at[2][1] for t in things if t.kind == "const" and isinstance(t.at[2][1], str)]
@@ -75,7 +81,7 @@ class Externals:
     def _super(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         if call[2]:
             found = self._resolver.evaluate(view, scope, call[2][0])
-            return tuple([Thing("parent", *t[1:7]) for t in found if t.kind == "class"]) or UNTOLD
+            return tuple([plainly(t, "parent") for t in found if t.kind == "class"]) or UNTOLD
         index = view.enclosing_class(scope)
         if index < 0:
             return UNTOLD
@@ -365,8 +371,8 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.str": Externals._text,
     "types.MappingProxyType": _FIRST,
     "types.SimpleNamespace": Externals._namespace,
-    "functools.partial": _FIRST,
-    "functools.partialmethod": _FIRST,
+    "functools.partial": Externals._partial,
+    "functools.partialmethod": Externals._partial,
     "functools.update_wrapper": _FIRST,
     "functools.lru_cache": _FIRST,
     "functools.cache": _FIRST,

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from obs_lint.facts.model import Expr, Function
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import NOTHING, UNTOLD, Thing, Things, after, identity, is_untold, passed, union
+from obs_lint.project.thing import (
+    NOTHING,
+    UNTOLD,
+    Thing,
+    Things,
+    after,
+    as_kind,
+    identity,
+    is_untold,
+    passed,
+    plainly,
+    union,
+)
 from obs_lint.project.typevars import TypeVariables
 
 if TYPE_CHECKING:
@@ -170,9 +182,9 @@ class Functions:
         first = self._resolver.classes.first_parameter(row, home.path, function.index)
         name = row.parameters[0].name
         if first == "class":
-            return {name: (Thing("class", *receiver[1:6]),)}
+            return {name: (plainly(as_kind(receiver, "class"), "class"),)}
         if first and receiver.kind != "class":
-            return {name: (Thing("instance", *receiver[1:7]),)}
+            return {name: (plainly(receiver, "instance"),)}
         return {}
 
     def _written(

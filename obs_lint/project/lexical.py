@@ -18,6 +18,9 @@ class FactsSource(Protocol):
     def facts(self, path: str) -> FileFacts | None:
         """Return a file's facts, None where it can't be parsed (which the source records as a failure)."""
 
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Get the facts of several files ready at once; those that are asked for later one by one take longer."""
+
     def cells(self, path: str) -> Sequence[tuple[int, int]]:
         """Return, for a notebook, (1-based first line in joined code, cell number) of each code cell; () for others."""
 
@@ -51,6 +54,10 @@ class LexicalQueries:
     def banned_imports(self) -> Iterable[tuple[str, tuple[Banned, ...]]]:
         """Yield (path, imports of banned roots) of each file that has any."""
         return self.source.banned()
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Say of which files the facts will be asked for: they are then extracted on every core."""
+        self.source.prefetch(paths)
 
     def leaks(self, path: str) -> tuple[str, ...]:
         """Names that the file may bind by assignment, not by a call, to what a banned import bound. May hold too many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from obs_lint.diagnostic import TrailStep
+from obs_lint.facts.model import Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,7 @@ class Origin:
     """Name of the enum member that an instance is, if it is one."""
     receiver: str = field(default="", compare=False)
     """Of a function read from an object: the object's class, which may be a subclass of the one that defines it."""
+    partials: tuple[tuple[str, int, Expr], ...] = field(default=(), compare=False)
+    """The calls of functools.partial that it went through, outermost first, as (path, scope, call).
+
+    Their arguments come before those of a call, the innermost's first."""

@@ -150,7 +150,7 @@ class Project(LexicalQueries):
         if thing is None:
             thing = Thing(origin.kind, origin.name, origin.path, origin.index, member=origin.member)
         else:
-            thing = Thing(*thing[:8])
+            thing = Thing(*thing[:8], thing.partial)
         return self._origins(self._resolver.ask_attribute(thing, attr), "")
 
     def public_names(self, path: str) -> tuple[str, ...]:
@@ -196,7 +196,9 @@ class Project(LexicalQueries):
             if thing.kind == "const" and len(things) > 1 and thing.at[2][1] is None:
                 continue
             origin = self._origin(thing, path)
-            if origin is not None and origin not in result:
+            if origin is not None and not any(
+                origin == other and origin.partials == other.partials for other in result
+            ):
                 result.append(origin)
         return tuple(result)
 
@@ -220,6 +222,7 @@ class Project(LexicalQueries):
             () if thing.via is None else _names(thing),
             thing.member if kind == "instance" else "",
             thing.receiver.name if thing.receiver is not None and kind == "function" else "",
+            () if thing.partial is None else _partials(thing),
         )
         if thing.at is not None:
             self._things[origin] = thing
@@ -256,6 +259,15 @@ def _message(step: Step) -> str:
         plain = source == name or source.startswith(name + ".")
         return f"`{source}` is re-exported here" if plain else f"`{source}` is renamed to `{name}` here"
     return f"`{source}` is renamed to `{name}` here"
+
+
+def _partials(thing: Thing) -> tuple[tuple[str, int, Expr], ...]:
+    calls: list[tuple[str, int, Expr]] = []
+    partial = thing.partial
+    while partial is not None and len(calls) < _MAX_TRAIL:
+        calls.append(partial.at)
+        partial = partial.rest
+    return tuple(calls)
 
 
 def _names(thing: Thing) -> tuple[str, ...]:

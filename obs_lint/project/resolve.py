@@ -30,6 +30,7 @@ from obs_lint.project.thing import (
     Thing,
     Things,
     after,
+    as_kind,
     identity,
     is_untold,
     passed,
@@ -521,7 +522,7 @@ class Resolver:
         if name in ("__name__", "__package__"):
             return (Thing("names", at=Thing("module", view.module, view.path)),)
         if name == "__class__":
-            return tuple([Thing("class", *thing[1:]) for thing in self.owner(view, scope)])
+            return tuple([as_kind(thing, "class") for thing in self.owner(view, scope)])
         if view.facts.subscripts:
             found = self._stored_global(view, name)
             if found:
@@ -1199,7 +1200,7 @@ def _type_of(display: Expr) -> str:
 
 
 def _unending(things: Things, first: Things) -> Things:
-    """Return an answer that no end was found of: values that came up in later passes, and so would go on, are left out."""
+    """Return an answer that goes on growing, without the values that only later passes brought up."""
     seen = {identity(thing) for thing in first}
     return (*[thing for thing in things if thing.kind != "const" or identity(thing) in seen], UNKNOWN)
 
@@ -1222,7 +1223,7 @@ def _with_steps(things: Things, steps: Step | None) -> Things:
         trail = thing.trail
         for each in rows:
             trail = step(*each[:5], trail)
-        result.append(Thing(*thing[:8], trail, thing.via))
+        result.append(Thing(*thing[:9], trail, thing.via))
     return tuple(result)
 
 

@@ -319,7 +319,7 @@ class FileView:
     # -- attributes and items
 
     def assigned(self, kind: str, index: int) -> dict[str, list[Attribute]]:
-        """Return, by attribute, what the file assigns to attributes of a class, of `self` in its methods, or of a function.
+        """Return, by attribute, what the file assigns to those of a class, of `self` in its methods, or of a function.
 
         `kind` is class, instance or function, `index` says which class or function.
         """

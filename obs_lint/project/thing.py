@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from obs_lint.facts.model import Pos
+from obs_lint.facts.model import Expr, Pos
 
 MAX_ALTERNATIVES = 64
 """More alternatives than this are cut off, and count as unknown."""
@@ -43,6 +43,14 @@ class Via(NamedTuple):
     rest: Via | None
 
 
+class Partial(NamedTuple):
+    """A call of functools.partial passed on the way, in a linked list: the outermost first."""
+
+    at: tuple[str, int, Expr]
+    """(path, scope, the call)"""
+    rest: Partial | None
+
+
 class Thing(NamedTuple):
     """One alternative. Kinds beside those of Origin:
 
@@ -66,6 +74,8 @@ class Thing(NamedTuple):
     """Name of the enum member that it is."""
     receiver: Thing | None = None
     """Of a function that was read from an object: the object."""
+    partial: Partial | None = None
+    """The calls of functools.partial that it went through."""
     trail: Step | None = None
     via: Via | None = None
 
@@ -83,7 +93,7 @@ UNTOLD_KINDS = frozenset({"unknown", "variable", "parameter"})
 def passed(thing: Thing, path: str, pos: Pos, name: str, source: str, kind: str, dotted: str) -> Thing:
     """Return the thing with a step before its trail and, if not empty, `dotted` before its names."""
     return Thing(
-        *thing[:8],
+        *thing[:9],
         step(path, pos, name, source, kind, thing.trail),
         Via(dotted, thing.via) if dotted else thing.via,
     )
@@ -91,7 +101,17 @@ def passed(thing: Thing, path: str, pos: Pos, name: str, source: str, kind: str,
 
 def bound_to(thing: Thing, receiver: Thing) -> Thing:
     """Return a function as read from an object."""
-    return Thing(*thing[:7], receiver, thing.trail, thing.via)
+    return Thing(*thing[:7], receiver, *thing[8:])
+
+
+def as_kind(thing: Thing, kind: str) -> Thing:
+    """Return the object of a class, or the class of an object, reached in the same way."""
+    return Thing(kind, *thing[1:6], trail=thing.trail, via=thing.via)
+
+
+def plainly(thing: Thing, kind: str) -> Thing:
+    """Return the object or class as it is by itself, however it was reached."""
+    return Thing(kind, *thing[1:7])
 
 
 def opened(thing: Thing) -> Thing:
@@ -103,7 +123,7 @@ def after(things: Iterable[Thing], earlier: Thing) -> Things:
     """Return what was reached through `earlier`: its trail and names come first."""
     if earlier.trail is None and earlier.via is None:
         return tuple(things)
-    return tuple([Thing(*t[:8], _joined(earlier.trail, t.trail), _names(earlier.via, t.via)) for t in things])
+    return tuple([Thing(*t[:9], _joined(earlier.trail, t.trail), _names(earlier.via, t.via)) for t in things])
 
 
 def _joined(first: Step | None, rest: Step | None) -> Step | None:
@@ -144,7 +164,8 @@ def identity(thing: Thing) -> tuple[Any, ...]:
         inner = identity(at)
     elif kind != "getter":
         inner = id(at[2])
-    return (kind, thing.name, thing.path, thing.index, thing.member, inner)
+    bound = None if thing.partial is None else id(thing.partial.at[2])
+    return (kind, thing.name, thing.path, thing.index, thing.member, inner, bound)
 
 
 def union(groups: Iterable[Things]) -> Things:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from obs_lint.facts.model import Expr, Function
 from obs_lint.project.annotations import SELF, arguments
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import UNTOLD, Thing, Things, union
+from obs_lint.project.thing import UNTOLD, Thing, Things, as_kind, plainly, union
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -40,7 +40,7 @@ class TypeVariables:
         receiver = function.receiver
         if variable.name == SELF:
             if receiver is not None:
-                return (Thing("instance", *receiver[1:7]),)
+                return (plainly(receiver, "instance"),)
             return resolver.owner(home, row.scope)
         for place, parameter in enumerate(row.parameters):
             if parameter.annotation is None or parameter.annotation[0] == "const":
@@ -53,13 +53,13 @@ class TypeVariables:
                 if parameter.name in written:
                     given = resolver.evaluate(*written[parameter.name])
                 elif place == 0 and receiver is not None and row.owner >= 0:
-                    given = (Thing(receiver.kind, *receiver[1:7]),)
+                    given = (plainly(receiver, receiver.kind),)
                 if given:
                     if promised.index == 1:
                         given = union([resolver.annotations.instance_of(t) for t in given])
                     if variable.index == 1:
                         return union([class_of(t) for t in given])
-                    return tuple([Thing(*t[:5], promised.index != 1 and t.open, *t[6:]) for t in given])
+                    return tuple([t._replace(open=promised.index != 1 and t.open) for t in given])
         if receiver is not None and receiver.path and row.owner >= 0:
             found = self.class_argument(receiver, home, row.owner, variable.name)
             if found is not None:
@@ -130,7 +130,7 @@ def class_of(thing: Thing) -> Things:
     """Return the class of an object."""
     if thing.kind == "instance":
         if thing.path:
-            return (Thing("class", *thing[1:6], "", None, thing.trail, thing.via),)
+            return (as_kind(thing, "class"),)
         return (Thing("external", thing.name, trail=thing.trail, via=thing.via),)
     if thing.kind == "typevar":
         return (Thing("typevar", thing.name, index=1, at=thing.at),)

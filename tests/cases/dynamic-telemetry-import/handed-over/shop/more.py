@@ -1,0 +1,1 @@
+from shop.tools import load as get

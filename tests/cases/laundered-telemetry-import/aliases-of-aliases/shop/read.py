@@ -1,0 +1,4 @@
+from . import a
+
+alias = a
+alias.M.info("x")  # error: OBS103
