@@ -70,8 +70,10 @@ def run(
 ) -> Report:
     """Lint a project and return what there is to say.
 
-    `paths` filter the report (files or folders, relative to `cwd`); names are resolved over the whole project all the same.
-    `overlay` holds contents that stand for those on disk, by path relative to the root. Raises ConfigError or CatalogueError for
+    `paths` filter the report (files or folders, relative to `cwd`); names are resolved over the whole project all
+    the same.
+    `overlay` holds contents that stand for those on disk, by path relative to the root. Raises ConfigError or
+    CatalogueError for
     a configuration or a rule that can't be used; nothing else.
     """
     import os
@@ -180,7 +182,9 @@ def _unusable(discovery: Discovery, store: FactsStore, question: Question) -> li
     """Whatever could not be looked at."""
     failures = [Failure("path", path, "no such file or folder; check the PATHS given") for path in question.missing]
     failures += [
-        Failure("OBS900", path, f"can't be read: {why}") for path, why in sorted(store.unreadable.items()) if question.covers(path)
+        Failure("OBS900", path, f"can't be read: {why}")
+        for path, why in sorted(store.unreadable.items())
+        if question.covers(path)
     ]
     failures += [Failure("OBS900", path or ".", "this folder can't be listed") for path in discovery.unreadable]
     for path, problem in store.lexical_problems():
@@ -302,21 +306,16 @@ def _perform(plan: Plan, rule_run: RuleRun[Any], failures: list[Failure]) -> lis
     """Run one check. One that crashes is an internal error and costs no other rule its result."""
     found: list[Diagnostic] = []
     try:
-        for diagnostic in plan.check.run(rule_run):
-            found.append(diagnostic)
-    except Exception as error:
+        found.extend(plan.check.run(rule_run))
+    except Exception as error:  # noqa: BLE001 - whatever a check raises must not cost the other rules their results
         import traceback
 
         place = traceback.extract_tb(error.__traceback__)[-1]
+        module = place.filename.replace("\\", "/").rpartition("obs_lint/")[2]
+        what = f"{type(error).__name__}: {error} (obs_lint/{module}:{place.lineno})"
         near = found[-1].path if found else ""
-        failures.append(
-            Failure(
-                "internal",
-                near,
-                f"the check `{plan.check.name}` of {plan.rule.code} crashed: {type(error).__name__}: {error} "
-                f"(obs_lint/{place.filename.replace(chr(92), '/').rpartition('obs_lint/')[2]}:{place.lineno}); please report it",
-            )
-        )
+        text = f"the check `{plan.check.name}` of {plan.rule.code} crashed: {what}; please report it"
+        failures.append(Failure("internal", near, text))
     return found
 
 
@@ -334,7 +333,8 @@ def _suppress(
     store: FactsStore,
     question: Question,
 ) -> tuple[list[Diagnostic], int]:
-    """Take out what comments suppress, and add what is wrong with those comments. Returns what is left and the number taken out.
+    """Take out what comments suppress, and add what is wrong with those comments. Returns what is left and the
+    number taken out.
 
     `marked` are the files in which comments of ours may stand; others are read only where something was found in them.
     """

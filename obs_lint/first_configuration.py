@@ -27,7 +27,8 @@ class Proposal:
 def propose(root: str, inference: Inference, *, surface: str | None = None, logging: str | None = None) -> Proposal:
     """Lay out `[tool.obs-lint]` from what was inferred; `surface` and `logging` overrule it.
 
-    It goes into pyproject.toml where there is one, else into a new obs-lint.toml. Raises ConfigError where the file can't be edited.
+    It goes into pyproject.toml where there is one, else into a new obs-lint.toml. Raises ConfigError where the file
+    can't be edited.
     """
     chosen = surface or inference.surface
     related = inference.related if surface is None else ()

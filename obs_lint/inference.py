@@ -1,6 +1,7 @@
 """Without configuration: which module looks like the surface, and how this project treats stdlib logging.
 
-A module counts by how many modules import telemetry from it, times what it does: configuring logging or tracing, defining a logger, an
+A module counts by how many modules import telemetry from it, times what it does: configuring logging or tracing,
+defining a logger, an
 emitter or metrics. The first is taken where it is clear.
 """
 
@@ -22,20 +23,42 @@ _CONFIGURES = (
     rb"|structlog\.configure|sentry_sdk\.init|logfire\.configure|\.addHandler)[ \t]*\("
 )
 _CALLS = (
-    b"basicConfig", b"dictConfig", b"fileConfig", b"setLoggerClass", b"_provider(", b"structlog.configure", b"sentry_sdk.init",
-    b"logfire.configure", b".addHandler(",
+    b"basicConfig", b"dictConfig", b"fileConfig", b"setLoggerClass", b"_provider(",
+    b"structlog.configure", b"sentry_sdk.init", b"logfire.configure", b".addHandler(",
 )  # fmt: skip
 _DEFINES = (
-    rb"^(?:async[ \t]+)?def[ \t]+(?:emit\w*|log_\w*event\w*|capture_event|track_event|record_event|fire_event|get_?[lL]ogger|get_tracer|get_meter"
-    rb"|\w*_?metrics?|start_span|trace\w*)\b|^(?:logger|log|LOGGER|tracer|meter)[ \t]*(?::[^=\n]+)?=[ \t]*\w"
+    rb"^(?:async[ \t]+)?def[ \t]+(?:emit\w*|log_\w*event\w*|capture_event|track_event|record_event|fire_event"
+    rb"|get_?[lL]ogger|get_tracer|get_meter|\w*_?metrics?|start_span|trace\w*)\b"
+    rb"|^(?:logger|log|LOGGER|tracer|meter)[ \t]*(?::[^=\n]+)?=[ \t]*\w"
     rb"|^class[ \t]+\w*(?:Logger|Tracer|Telemetry|Tracker|EventManager|EventBus|Metrics)\w*\b"
     rb"|=[ \t]*(?:[\w.]+\.)?(?:Counter|Gauge|Histogram|LaterGauge)\("
 )
-_LIBRARIES = ("logging", "structlog", "loguru", "opentelemetry", "prometheus_client", "posthog", "statsd", "datadog", "ddtrace", "sentry_sdk")
+_LIBRARIES = (
+    "logging",
+    "structlog",
+    "loguru",
+    "opentelemetry",
+    "prometheus_client",
+    "posthog",
+    "statsd",
+    "datadog",
+    "ddtrace",
+    "sentry_sdk",
+)
 EVIDENCE: tuple[Anchor, ...] = (
     Anchor(any_of=_CALLS, pattern=_CONFIGURES),
     Anchor(pattern=_DEFINES, modules=_LIBRARIES),
-    Anchor(any_of=(b"def emit", b"def log_", b"def capture_event", b"def track_event", b"def record_event", b"def fire_event"), pattern=_DEFINES),
+    Anchor(
+        any_of=(
+            b"def emit",
+            b"def log_",
+            b"def capture_event",
+            b"def track_event",
+            b"def record_event",
+            b"def fire_event",
+        ),
+        pattern=_DEFINES,
+    ),
 )
 """Anchors that the scan must carry for `infer`, in this order; the first is configuration, the rest definitions."""
 _CONFIGURATION_BITS = 0b1
@@ -158,7 +181,7 @@ def _candidates(
         members = frozenset(p for p in production if (project.files[p].symbol + ".").startswith(name + "."))
         outside = frozenset().union(*(importers[path] for path in paths)) - members
         candidate = Candidate(name, outside, members, len(members & configures), len(members & defines))
-        if outside or candidate.named and candidate.configures:
+        if outside or (candidate.named and candidate.configures):
             made.append(candidate)
     return sorted(made, key=lambda candidate: (-candidate.score, candidate.name))
 

@@ -62,7 +62,9 @@ def outside(config: Config, discovery: Discovery) -> tuple[tuple[str, str], ...]
 
 
 def require(config: Config, discovery: Discovery, store: FactsStore) -> None:
-    """Raise ConfigError for a reference that is no module of the project, nowhere imported and no declared dependency."""
+    """Raise ConfigError for a reference that is no module of the project, nowhere imported and no declared
+    dependency.
+    """
     missing = outside(config, discovery)
     if not missing:
         return
@@ -72,8 +74,8 @@ def require(config: Config, discovery: Discovery, store: FactsStore) -> None:
         root = pattern.partition(".")[0]
         if is_path_glob(pattern) or root not in roots:
             raise ConfigError(
-                f"`{key}` names `{pattern}`, which matches no module of this project, nothing that it imports and no declared "
-                "dependency; obs-lint would then guard nothing",
+                f"`{key}` names `{pattern}`, which matches no module of this project, nothing that it imports and no "
+                "declared dependency; obs-lint would then guard nothing",
                 file=str(config.file or ""),
                 key=key,
                 hint=_nearest(pattern, discovery),

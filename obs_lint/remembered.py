@@ -17,7 +17,9 @@ _RACY_NS = 50_000_000
 
 
 def key(config: Config, catalogue: Catalogue, files: str, question: Any) -> str:
-    """A digest over all that a Report depends on: configuration, rules, question, and the files as `Survey.signature` says."""
+    """A digest over all that a Report depends on: configuration, rules, question, and the files as
+    `Survey.signature` says.
+    """
     digest = blake2b(digest_size=16)
     for part in (config, sorted(catalogue.rules.items()), question, files):
         digest.update(repr(part).encode("utf-8", "surrogatepass"))
@@ -31,7 +33,9 @@ def key(config: Config, catalogue: Catalogue, files: str, question: Any) -> str:
 
 
 def recall(cache: Cache, name: str, newest: int) -> Report | None:
-    """Return the Report kept under a key; None without one, or where the `newest` file is too close to when it was made."""
+    """Return the Report kept under a key; None without one, or where the `newest` file is too close to when it was
+    made.
+    """
     stored = cache.load("run-" + name[:16])
     if not isinstance(stored, tuple) or len(stored) != 3 or stored[0] != name or newest >= stored[1] - _RACY_NS:
         return None
@@ -74,9 +78,7 @@ def _plain(report: Report) -> tuple[Any, ...]:
         inactive,
         report.warnings,
         (summary.files, summary.suppressed, summary.baselined),
-        None
-        if inference is None
-        else tuple(getattr(inference, name) for name in Inference.__slots__),
+        None if inference is None else tuple(getattr(inference, name) for name in Inference.__slots__),
         dict(report.rules),
         report.fail_on.value,
     )
@@ -87,14 +89,14 @@ def _report(raw: tuple[Any, ...]) -> Report:
     return Report(
         diagnostics=tuple(
             Diagnostic(
-                code, slug, Severity(severity), message, path, _unspan(span), symbol, target, help,
+                code, slug, Severity(severity), message, path, _unspan(span), symbol, target, advice,
                 tuple(TrailStep(p, Position(line, column), m) for p, line, column, m in trail),
                 None if fix is None else Fix(
                     fix[0], Applicability(fix[1]), tuple(Edit(p, _unspan(s), text) for p, s, text in fix[2])
                 ),
                 cell, lines, fingerprint,
             )
-            for code, slug, severity, message, path, span, symbol, target, help, trail, fix, cell, lines, fingerprint
+            for code, slug, severity, message, path, span, symbol, target, advice, trail, fix, cell, lines, fingerprint
             in diagnostics
         ),
         failures=tuple(Failure(*failure) for failure in failures),

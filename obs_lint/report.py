@@ -65,7 +65,8 @@ class Inference:
     related: tuple[str, ...] = ()
     """Telemetry modules that belong to the surface: it imports them, or they it."""
     free: tuple[tuple[str, int], ...] = ()
-    """Telemetry libraries that are in general use, with the number of modules that import them: left free, as init writes down."""
+    """Telemetry libraries that are in general use, with the number of modules that import them: left free, as init
+    writes down."""
 
 
 @dataclass(frozen=True, slots=True)

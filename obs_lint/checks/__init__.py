@@ -10,18 +10,18 @@ from typing import Any, Generic, TypeVar, cast
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 
-O = TypeVar("O")
+OptionsT = TypeVar("OptionsT")
 
 
 @dataclass(frozen=True, slots=True)
-class Check(Generic[O]):
+class Check(Generic[OptionsT]):
     """A kind of check: the options that its rules may set, and the function that looks."""
 
     name: str
-    options: type[O]
+    options: type[OptionsT]
     """A frozen dataclass; field names with `-` for `_` are the keys of a rule's `with`."""
-    run: Callable[[RuleRun[O]], Iterator[Any]]
-    anchors: Callable[[O, Config], tuple[Anchor, ...]] | None = None
+    run: Callable[[RuleRun[OptionsT]], Iterator[Any]]
+    anchors: Callable[[OptionsT, Config], tuple[Anchor, ...]] | None = None
     """Files in which the check needs FileFacts: those that match any of these. None: it asks on demand only."""
 
 

@@ -45,9 +45,9 @@ class Banned:
     ) -> Banned:
         """Return what `config` bans.
 
-        A library (`kind = "library"`) may use telemetry APIs, so `library_modules` hold instead of `modules`. Under
-        `logging = "central"` stdlib logging is free. A module that is the project's own (one of `files` is its package) is
-        no outside library; the standard library's `logging` always is.
+        A library (`kind = "library"`) may use telemetry APIs: `library_modules` hold instead of `modules`. Under
+        `logging = "central"` stdlib logging is free. A module that is the project's own (one of `files` is its package)
+        is no outside library; the standard library's `logging` always is.
         """
         names = set(library_modules if config.kind == "library" else modules)
         if config.logging != "facade" and config.kind != "library":

@@ -49,10 +49,8 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
                     continue
             seen.add((statement.lines, target))
             replacement = next((new for old, new in options.replacements.items() if _below(target, old)), "")
-            fields = {"help": f"Use `{replacement}` instead."} if replacement else {}
-            yield run.report(
-                file, statement.pos, target=target, within=within, lines=statement.lines, **fields
-            )
+            advice = f"Use `{replacement}` instead." if replacement else ""
+            yield run.report(file, statement.pos, target=target, within=within, lines=statement.lines, help=advice)
 
 
 def _below(name: str, module: str) -> bool:

@@ -23,7 +23,7 @@ class Options:
     """True: every file must parse, as with `--check-syntax`; False: those that a selected rule must understand."""
 
 
-def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:  # noqa: ARG001  what every check's anchors are given
+def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
     """Every file, or none."""
     return (Anchor(()),) if options.all_files else ()
 

@@ -15,17 +15,15 @@ from obs_lint.rule import Rule
 
 __all__ = ["Anchor", "RuleRun"]
 
-O = TypeVar("O")
-
-
+OptionsT = TypeVar("OptionsT")
 
 
 @dataclass(frozen=True, slots=True)
-class RuleRun(Generic[O]):
+class RuleRun(Generic[OptionsT]):
     """One rule bound to a project."""
 
     rule: Rule
-    options: O
+    options: OptionsT
     config: Config
     """The configuration that holds for `files` (a scope's own, where they lie in one)."""
     project: Project
@@ -50,7 +48,8 @@ class RuleRun(Generic[O]):
     ) -> Diagnostic:
         """Make a Diagnostic; `fields` fill the rule's message and help.
 
-        `scope` (of FileFacts) or `within` (a qualname) say what the finding stands in. `lines` are the first and last line of its
+        `scope` (of FileFacts) or `within` (a qualname) say what the finding stands in. `lines` are the first and
+        last line of its
         statement, on which a suppression counts, where no FileFacts are to be asked.
         """
         rule = self.rule

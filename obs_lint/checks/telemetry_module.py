@@ -70,6 +70,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     segments = frozenset(options.segments)
     libraries: Banned | None = None
     tell_tale = _tell_tale(options)
+    suspects: list[tuple[ProjectFile, frozenset[str], list[_Sign]]] = []
     for file in run.files:
         forbidden = _forbidden(options, file) if options.banned_modules else ""
         named = frozenset(s.strip("_") for s in file.symbol.split(".")) & segments
@@ -81,7 +82,13 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
         if libraries is None:
             own = run.project.discovery.files
             libraries = Banned.of(run.config, (*options.modules, *options.clients), options.library_modules, own)
-        signs = sorted(_signs(run, libraries, tell_tale, file, named))
+        imported = _imported(run, libraries, file, named)
+        if imported or may_say(run.project, file.path, tell_tale):
+            suspects.append((file, named, imported))
+    run.project.prefetch([file.path for file, _, _ in suspects])
+    for file, named, imported in suspects:
+        assert libraries is not None
+        signs = sorted(_signs(run, libraries, file, imported))
         if signs:
             steps = tuple(_step(run, file, sign.pos, sign.what) for sign in signs[1:5])
             yield _report(run, file, signs[0].pos, min(named), signs[0].what, steps)
@@ -98,10 +105,8 @@ def _forbidden(options: Options, file: ProjectFile) -> str:
     return ""
 
 
-def _signs(
-    run: RuleRun[Options], libraries: Banned, tell_tale: bytes, file: ProjectFile, named: frozenset[str]
-) -> Iterator[_Sign]:
-    """What the module does."""
+def _imported(run: RuleRun[Options], libraries: Banned, file: ProjectFile, named: frozenset[str]) -> list[_Sign]:
+    """Telemetry libraries that the module imports, each once."""
     project, options = run.project, run.options
     imported: list[_Sign] = []
     for statement in project.imports(file.path):
@@ -117,8 +122,12 @@ def _signs(
                 if all(earlier.what != sign.what for earlier in imported):
                     imported.append(sign)
                 break
-    if not imported and not may_say(project, file.path, tell_tale):
-        return
+    return imported
+
+
+def _signs(run: RuleRun[Options], libraries: Banned, file: ProjectFile, imported: list[_Sign]) -> Iterator[_Sign]:
+    """What the module does."""
+    project, options = run.project, run.options
     facts = project.facts(file.path)
     if facts is None:
         yield from imported

@@ -15,12 +15,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name → module and one-line help."""
 
 
-class _Parser(Protocol):
-    """What a subcommand needs of argparse.ArgumentParser."""
-
-    def add_argument(self, *names: str, **options: object) -> object: ...
-
-
 class _Command(Protocol):
     def add_arguments(self, parser: object) -> None: ...
 
@@ -28,7 +22,9 @@ class _Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run obs-lint and return its exit code: 0 clean, 1 found, 2 usage, configuration or input error, 3 inconclusive."""
+    """Run obs-lint and return its exit code: 0 clean, 1 found, 2 usage, configuration or input error, 3
+    inconclusive.
+    """
     import gc
 
     gc.disable()
@@ -53,7 +49,8 @@ def _dispatch(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="obs-lint",
         description="Keep a codebase to a single observability surface.",
-        epilog="`obs-lint COMMAND --help` tells what a command takes. Exit codes: 0 clean, 1 found, 2 error, 3 inconclusive.",
+        epilog="`obs-lint COMMAND --help` tells what a command takes. "
+        "Exit codes: 0 clean, 1 found, 2 error, 3 inconclusive.",
     )
     from obs_lint import __version__
 
@@ -61,7 +58,7 @@ def _dispatch(words: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command, (module, text) in COMMANDS.items():
         sub = commands.add_parser(command, help=text, description=text[0].upper() + text[1:] + ".")
-        if command == chosen or chosen is None and command == name:
+        if command == chosen or (chosen is None and command == name):
             _load(module).add_arguments(sub)
     if not words:
         parser.print_help()

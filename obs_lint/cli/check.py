@@ -16,21 +16,34 @@ _FORMATS = ("full", "concise", "grouped", "json", "json-lines", "github")
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what `obs-lint check` takes."""
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders to report on (default: the whole project)")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files or folders to report on (default: the whole project)"
+    )
     rules = parser.add_argument_group("rules")
-    rules.add_argument("--select", action="append", metavar="CODES", help="run these rules: codes, prefixes, slugs, ALL")
+    rules.add_argument(
+        "--select", action="append", metavar="CODES", help="run these rules: codes, prefixes, slugs, ALL"
+    )
     rules.add_argument("--extend-select", action="append", metavar="CODES", help="run these rules too")
     rules.add_argument("--ignore", action="append", metavar="CODES", help="do not run these rules")
     rules.add_argument(
         "--per-file-ignores", action="append", metavar="GLOB:CODE", help="do not report CODE in files that match GLOB"
     )
-    rules.add_argument("--strict-dynamic", action="store_true", default=None, help="report dynamic imports of unknown names too")
-    rules.add_argument("--check-syntax", action="store_true", help="fail on every file that can't be parsed, needed or not")
+    rules.add_argument(
+        "--strict-dynamic", action="store_true", default=None, help="report dynamic imports of unknown names too"
+    )
+    rules.add_argument(
+        "--check-syntax", action="store_true", help="fail on every file that can't be parsed, needed or not"
+    )
     files = parser.add_argument_group("files")
-    files.add_argument("--exclude", action="append", metavar="GLOB", help="leave these out, instead of the default excludes")
+    files.add_argument(
+        "--exclude", action="append", metavar="GLOB", help="leave these out, instead of the default excludes"
+    )
     files.add_argument("--extend-exclude", action="append", metavar="GLOB", help="leave these out too")
     files.add_argument(
-        "--force-exclude", action="store_true", default=None, help="leave excluded files out even where they are given as PATH"
+        "--force-exclude",
+        action="store_true",
+        default=None,
+        help="leave excluded files out even where they are given as PATH",
     )
     files.add_argument("--stdin-filename", metavar="FILE", help="read stdin, and lint it as this file")
     output = parser.add_argument_group("output")
@@ -40,10 +53,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     output.add_argument("--quiet", "-q", action="store_true", help="findings and failures only")
     output.add_argument("--verbose", "-v", action="store_true", help="say on stderr what is read and how long it takes")
-    output.add_argument("--fail-on", choices=("error", "warning", "info"), help="exit 1 from this severity on (default: error)")
+    output.add_argument(
+        "--fail-on", choices=("error", "warning", "info"), help="exit 1 from this severity on (default: error)"
+    )
     output.add_argument("--exit-zero", action="store_true", help="exit 0 whatever is found (errors still exit 2)")
     setup = parser.add_argument_group("configuration")
-    setup.add_argument("--config", metavar="FILE", help="use this file; the project's root is the working directory then")
+    setup.add_argument(
+        "--config", metavar="FILE", help="use this file; the project's root is the working directory then"
+    )
     setup.add_argument("--isolated", action="store_true", help="read no configuration file")
     setup.add_argument("--no-cache", action="store_true", help="neither read nor write the cache")
     setup.add_argument("--cache-dir", metavar="DIR", help="default: .obs-lint-cache in the project's root")
@@ -131,14 +148,16 @@ def _show(report: Report, config: Config, args: Namespace, overlay: dict[str, by
     color = False if to_file else resolve_color(args.color, sys.stdout)
     unicode = True if to_file else supports_unicode(sys.stdout)
     sources, cells = _sources(config, overlay)
-    format = config.output_format or DEFAULT_FORMAT
+    chosen = config.output_format or DEFAULT_FORMAT
     if args.statistics:
-        text = render_statistics(report, format=format, color=color, unicode=unicode)
-    elif report.inference is not None and args.output_format is None and config.output_format is None and not args.paths:
+        text = render_statistics(report, format=chosen, color=color, unicode=unicode)
+    elif (
+        report.inference is not None and args.output_format is None and config.output_format is None and not args.paths
+    ):
         text = render_first_run(report, color=color, unicode=unicode, sources=sources, cells=cells, width=_width())
     else:
         text = render(
-            format, report, color=color, unicode=unicode, sources=sources, cells=cells, width=_width(), quiet=args.quiet
+            chosen, report, color=color, unicode=unicode, sources=sources, cells=cells, width=_width(), quiet=args.quiet
         )
     if to_file:
         try:

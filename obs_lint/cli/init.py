@@ -9,7 +9,9 @@ from argparse import ArgumentParser, Namespace
 def add_arguments(parser: ArgumentParser) -> None:
     """Add what `obs-lint init` takes."""
     parser.add_argument("--surface", metavar="MODULE", help="the surface, instead of what is detected")
-    parser.add_argument("--logging", choices=("facade", "central"), help="the logging mode, instead of what is detected")
+    parser.add_argument(
+        "--logging", choices=("facade", "central"), help="the logging mode, instead of what is detected"
+    )
     parser.add_argument("--yes", "-y", action="store_true", help="write without asking (as where there is no terminal)")
     parser.add_argument("--dry-run", action="store_true", help="print what would be written, write nothing")
     parser.add_argument("--force", action="store_true", help="replace the configuration that is there")
@@ -29,7 +31,10 @@ def run(args: Namespace) -> int:
     cwd = os.getcwd()
     config = load(cwd, isolated=True)
     if not args.force and (there := load(cwd)).file is not None:
-        return fail(f"{os.path.relpath(there.file)} already configures obs-lint; `--force` replaces it, `obs-lint config` shows it")
+        return fail(
+            f"{os.path.relpath(there.file)} already configures obs-lint; "
+            "`--force` replaces it, `obs-lint config` shows it"
+        )
     report = engine.run(config)
     inference = report.inference
     assert inference is not None
@@ -52,7 +57,8 @@ def run(args: Namespace) -> int:
     after = engine.run(replace(load(cwd)))
     found = len(after.diagnostics)
     if found:
-        print(f"`obs-lint check` now reports {found} finding{'s' if found > 1 else ''}; `obs-lint rule CODE` explains each rule.")
+        noun = "finding" if found == 1 else "findings"
+        print(f"`obs-lint check` now reports {found} {noun}; `obs-lint rule CODE` explains each rule.")
     else:
         print("`obs-lint check` finds nothing today; add it to CI and it stays that way.")
     return 0

@@ -1,7 +1,9 @@
 """Stores what was learned, so that the next run need not learn it again.
 
-A file is a magic line, a digest over the payload, and the payload: plain values in marshal's format. A file whose magic or digest is
-wrong is discarded. Writing goes to a temporary name and is then renamed, so that runs side by side see whole files only.
+A file is a magic line, a digest over the payload, and the payload: plain values in marshal's format. A file whose
+magic or digest is
+wrong is discarded. Writing goes to a temporary name and is then renamed, so that runs side by side see whole files
+only.
 """
 
 from __future__ import annotations
@@ -62,7 +64,9 @@ class Cache:
                 stream.write(data)
             os.replace(temporary, os.path.join(self._folder, name))
         except OSError as error:
-            self.warning = f"cache {self._folder} can't be written: {error.strerror or error}; use --cache-dir or --no-cache"
+            self.warning = (
+                f"cache {self._folder} can't be written: {error.strerror or error}; use --cache-dir or --no-cache"
+            )
             try:
                 os.unlink(temporary)
             except OSError:

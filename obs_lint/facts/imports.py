@@ -1,6 +1,7 @@
 """Import statements, found in the bytes of a file without parsing it.
 
-Exact for everything that a Python of any version accepts: statements after `;` and `:`, backslash continuations, comments inside
+Exact for everything that a Python of any version accepts: statements after `;` and `:`, backslash continuations,
+comments inside
 parentheses, `lazy` imports, identifiers that only normalise to ASCII. Text inside strings and comments is none.
 """
 
@@ -25,7 +26,8 @@ _PLAIN_END = re.compile(rb"[;\n#]|\Z")
 _SIMPLE_MODULE = re.compile(rb"\.*[\w.]+\Z|\.+\Z")
 _AS = re.compile(rb"[ \t\f\\\n]+as[ \t\f\\\n]+")
 
-# A statement as it is stored and sent: module with its dots, names (None for a plain import), line, column, first and last line
+# A statement as it is stored and sent: module with its dots, names (None for a plain import), line, column, first
+# and last line
 # of the statement, indented. `names` stays bytes until somebody asks for it.
 RawImport = tuple[str, bytes | None, int, int, int, int, bool]
 
@@ -74,7 +76,7 @@ class _Outside:
 
 
 def find_imports(data: bytes, roots: frozenset[bytes] | None = None) -> list[RawImport]:
-    """Return the import statements of `data` (UTF-8, newlines `\\n`), in order.
+    """Return the import statements of `data` (UTF-8, lines end in LF), in order.
 
     With `roots`, only absolute imports whose first segment is one of them.
     """

@@ -1,17 +1,20 @@
 """What one file says, in a form that needs no source and no configuration.
 
-Two tiers. `LexicalImports` exists for every file and is found without parsing. `FileFacts` exists for files in which a rule
+Two tiers. `LexicalImports` exists for every file and is found without parsing. `FileFacts` exists for files in which
+a rule
 must understand something. Both consist of tuples, strings, numbers and None alone, so that they can be stored and sent
 between processes as they are.
 
-Expressions are tagged tuples, `(tag, …, pos)`; `pos` is `(line, column, end_line, end_column)`, 1-based, columns in code
+Expressions are tagged tuples, `(tag, …, pos)`; `pos` is `(line, column, end_line, end_column)`, 1-based, columns in
+code
 points, and in a notebook lines counted over the joined code cells (`SourceFile.cell_of` tells the cell).
 
     ("name", id, pos)
     ("attr", value, attr, pos)                  value.attr; the attribute's own name ends where pos ends
     ("call", func, args, keywords, pos)         args: (Expr, …); keywords: ((name or None for **, Expr, pos), …)
     ("const", value, pos)                       str, int, float, bool or None
-    ("fstr", parts, pos)                        parts: ("const", …) or ("fmt", Expr, conversion or "", spec Expr or None, pos)
+    ("fstr", parts, pos)                        parts: ("const", …) or ("fmt", Expr, conversion or "", spec Expr or
+    None, pos)
     ("binop", op, left, right, pos)             op as written: + % | …
     ("bool", op, values, pos)                   op: and, or
     ("if", test, body, orelse, pos)
@@ -41,16 +44,21 @@ FACTS_VERSION = 1
 class Anchor(NamedTuple):
     """What a file must hold for a check to be able to find something in it.
 
-    It matches where every one of `words` and at least one of `any_of` (if there are any) occurs as bytes, one of the modules
-    (if any) or something below it is imported, and the pattern (if any) is found. A word costs about 0.4 ms a megabyte, a
-    module nothing. The pattern is looked for only around `any_of`, or else around the last of `words`: cheap where they are
-    rare. With neither it is searched in the whole file, at 10 ms a megabyte where it begins with literal text and 100 ms
+    It matches where every one of `words` and at least one of `any_of` (if there are any) occurs as bytes, one of the
+    modules
+    (if any) or something below it is imported, and the pattern (if any) is found. A word costs about 0.4 ms a
+    megabyte, a
+    module nothing. The pattern is looked for only around `any_of`, or else around the last of `words`: cheap where
+    they are
+    rare. With neither it is searched in the whole file, at 10 ms a megabyte where it begins with literal text and
+    100 ms
     where it does not.
     """
 
     words: tuple[bytes, ...] = ()
     pattern: bytes | None = None
-    """A bytes regular expression (re.MULTILINE), searched from the start of each line that holds the word to the end of that
+    """A bytes regular expression (re.MULTILINE), searched from the start of each line that holds the word to the end
+    of that
     line and `REACH` bytes more; without words in the whole file."""
     modules: tuple[str, ...] = ()
     """Dotted names of absolute imports: `logging` matches `import logging.config` and `from logging import x`."""
@@ -259,7 +267,8 @@ class FileFacts(NamedTuple):
     uses: tuple[Use, ...]
     attributes: tuple[Attribute, ...]
     exports: tuple[str, ...] | None
-    """`__all__` where it is one list or tuple of strings (with `+=`, `.extend`, `.append` of such); None without or where dynamic."""
+    """`__all__` where it is one list or tuple of strings (with `+=`, `.extend`, `.append` of such); None without or
+    where dynamic."""
     main_guard: bool
     """`if __name__ == "__main__":`"""
     statements: tuple[Pos, ...] = ()

@@ -1,12 +1,13 @@
 """Scans files and extracts facts on every core.
 
-One protocol for all platforms: a worker reads requests from a pipe and answers on another. Where the system can fork, workers are
-forks of this process, which costs a millisecond; elsewhere they are started as `python -m obs_lint.facts.pool`, which pays only for
-many files.
+One protocol for all platforms: a worker reads requests from a pipe and answers on another. Where the system can fork,
+workers are forks of this process, which costs a millisecond; elsewhere they are started as
+`python -m obs_lint.facts.pool`, which pays only for many files.
 """
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -25,7 +26,8 @@ def _perform(kind: str, argument: Any, items: Sequence[tuple[str, str]]) -> list
     """Do one share: `kind` is scan or facts, `items` are (path, absolute path)."""
     if kind == "scan":
         want_digest, raw_profile = argument
-        profile = Profile(*raw_profile[:3], tuple(_anchor(a) for a in raw_profile[3]), raw_profile[4])
+        roots, every_import, judge_use, anchors, version = raw_profile
+        profile = Profile(roots, every_import, judge_use, tuple(map(_anchor, anchors)), version)
         return scan_share(profile, want_digest, items)
     return [facts_of(path, absolute) for path, absolute in items]
 
@@ -55,11 +57,11 @@ def scan_share(profile: Profile, want_digest: bool, items: Sequence[tuple[str, s
 
 def facts_of(path: str, absolute: str) -> tuple[bytes, tuple[str, int, int, int] | None]:
     """Extract the facts of one file: (encoded facts, None) or (b"", problem)."""
-    from obs_lint.facts.extract import encode, extract
+    from obs_lint.facts.extract import extract_encoded
     from obs_lint.source import SourceError, decode
 
     try:
-        return encode(extract(decode(path, read(absolute)))), None
+        return extract_encoded(decode(path, read(absolute))), None
     except SourceError as error:
         return b"", (error.message, error.line, error.column, error.cell or 0)
     except OSError as error:
@@ -180,7 +182,7 @@ def _serve(reader: BinaryIO, writer: BinaryIO) -> None:
             return
         try:
             answer: Any = _perform(kind, argument, items)
-        except Exception as error:  # the parent does the share again and reports what is wrong with it
+        except Exception as error:  # noqa: BLE001 - the parent does the share again and reports what is wrong
             answer = repr(error)
         _write(writer, answer)
 
@@ -230,4 +232,5 @@ def to_scan(raw: tuple[Any, ...]) -> Scan:
 
 
 if __name__ == "__main__":
+    gc.disable()
     _serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -120,7 +120,11 @@ class Scanner:
         return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks)
 
     def _interesting(self, raw: bytes) -> bool:
-        words = (*(root.encode() for root in self._roots), *self._words, *(w for a in self.profile.anchors for w in a.any_of))
+        words = (
+            *(root.encode() for root in self._roots),
+            *self._words,
+            *(w for a in self.profile.anchors for w in a.any_of),
+        )
         return any(word in raw for word in words)
 
     def _use(self, data: bytes, statement: RawImport) -> str:
@@ -261,7 +265,7 @@ def _prefixes(imports: list[RawImport]) -> frozenset[str]:
 
 
 def _text(path: str, raw: bytes) -> tuple[bytes, tuple[tuple[int, int], ...], tuple[str, int, int, int] | None]:
-    """Return the source as UTF-8 with `\\n`; the bytes themselves wherever they are that already."""
+    """Return the source as UTF-8 with LF; the bytes themselves wherever they are that already."""
     if not path.endswith(".ipynb"):
         second = raw.find(b"\n", raw.find(b"\n") + 1)
         head = raw[: second if second >= 0 else None]

@@ -90,7 +90,7 @@ class FactsStore:
         disk = [file for file in todo if file.path not in overlay]
         results = self._pool.map(
             "scan",
-            (self._cache.enabled, tuple([*profile[:3], tuple(tuple(a) for a in profile.anchors), profile.version])),
+            (self._cache.enabled, (*profile[:3], tuple(tuple(a) for a in profile.anchors), profile.version)),
             [(file.path, file.absolute) for file in disk],
             [file.size for file in disk],
         )
@@ -123,7 +123,9 @@ class FactsStore:
                 yield path, tuple(Banned(to_import(scan.imports[i]), use, within) for i, use, within in scan.banned)
 
     def raw_imports(self) -> Iterable[tuple[str, tuple[RawImport, ...]]]:
-        """Yield the imports of every file as they are stored: cheaper than `imports` where only modules are looked at."""
+        """Yield the imports of every file as they are stored: cheaper than `imports` where only modules are looked
+        at.
+        """
         for path, scan in self._scans.items():
             yield path, scan.imports
 

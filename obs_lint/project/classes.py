@@ -245,7 +245,7 @@ class Classes:
             if found is None and any(binding.kind not in ("declare", "delete") for binding in bindings):
                 if bindings[-1].kind == "assign" and self._is_member(view, ancestor[1], name):
                     return (self._member(view, ancestor[1], name),)
-                found = resolver.named(view, row.scope, name, bindings)
+                found = resolver.names.named(view, row.scope, name, bindings)
                 if instance and any(t.kind == "function" and self.is_property(t) for t in found):
                     return self._complete(self._described(found, thing), thing, name, skip)
                 if instance:
@@ -265,8 +265,8 @@ class Classes:
         if instance and annotation is not None and any(t.kind == "const" for t in things) and self._has_fields(thing):
             things = union((things, UNTOLD))
         if annotation is not None:
-            things = resolver.promised(things, annotation, keep=True)
-        return self._complete(resolver.labelled(things, dotted, home), thing, name, skip)
+            things = resolver.names.promised(things, annotation, keep=True)
+        return self._complete(resolver.names.labelled(things, dotted, home), thing, name, skip)
 
     def _complete(self, things: Things, thing: Thing, name: str, skip: int) -> Things:
         if thing.open and self._resolver.exact and not skip:
@@ -317,7 +317,7 @@ class Classes:
         if row.value is None:
             return UNTOLD
         resolver = self._resolver
-        written, source, pos = resolver.text(row.target), resolver.text(row.value), row.target[-1]
+        written, source, pos = resolver.names.text(row.target), resolver.names.text(row.value), row.target[-1]
         values = resolver.evaluate(view, row.scope, row.value)
         if resolver.exact:
             return values
@@ -365,7 +365,7 @@ class Classes:
                     continue
                 view = self._resolver.view(ancestor[0])
                 for decorator in view.classes[ancestor[1]].decorators if view is not None else ():
-                    name = self._resolver.text(decorator[1] if decorator[0] == "call" else decorator)
+                    name = self._resolver.names.text(decorator[1] if decorator[0] == "call" else decorator)
                     known = known or name.rpartition(".")[2] in _FIELD_DECORATORS
             self._fields[key] = known
         return known

@@ -205,7 +205,7 @@ class Containers:
                 if key.kind == "names" and key.at.kind == "module":
                     groups.append((key.at,))
                 elif key.kind == "const" and isinstance(key.at[2][1], str):
-                    groups.append(resolver.module(key.at[2][1], thing.path))
+                    groups.append(resolver.members.module(key.at[2][1], thing.path))
                 else:
                     groups.append(UNTOLD)
             return union(groups)

@@ -128,7 +128,7 @@ class Externals:
         groups: list[Things] = []
         for text in texts:
             if not text.startswith("."):
-                groups.append(resolver.module(text, view.path))
+                groups.append(resolver.members.module(text, view.path))
                 continue
             level = len(text) - len(text.lstrip("."))
             package = self._argument(call, 1, "package")
@@ -148,11 +148,13 @@ class Externals:
                     and not view.path.rpartition("/")[2].startswith("__init__")
                 ):
                     return UNTOLD
-                groups.append(resolver.relative_module(view.path, level, rest))
+                groups.append(resolver.members.relative_module(view.path, level, rest))
             elif thing.kind == "const" and isinstance(thing.at[2][1], str):
                 base = thing.at[2][1].split(".")
                 kept = base[: len(base) - level + 1]
-                groups.append(resolver.module(".".join([*kept, rest] if rest else kept), view.path) if kept else UNTOLD)
+                groups.append(
+                    resolver.members.module(".".join([*kept, rest] if rest else kept), view.path) if kept else UNTOLD
+                )
             else:
                 groups.append(UNTOLD)
         return union(groups)
@@ -172,14 +174,14 @@ class Externals:
             and not (from_list[0] == "seq" and not from_list[2])
             and from_list[:2] != ("const", None)
         )
-        return union(resolver.module(t if whole else t.partition(".")[0], view.path, within=t) for t in texts)
+        return union(resolver.members.module(t if whole else t.partition(".")[0], view.path, within=t) for t in texts)
 
     def _named_object(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         names = self._evaluated(view, scope, self._argument(call, 0))
         texts = None if names is None else self._texts(names)
         if texts is None:
             return None
-        return union(self._resolver.lookup(text.replace(":", "."), view.path) for text in texts)
+        return union(self._resolver.members.lookup(text.replace(":", "."), view.path) for text in texts)
 
     def _cast(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         target = self._argument(call, 0, "typ")
@@ -260,7 +262,7 @@ class Externals:
     def _classes(self, view: FileView, scope: int, target: Expr) -> Things:
         found = self._resolver.evaluate(view, scope, target)
         texts = self._texts(found)
-        return found if texts is None else union(self._resolver.lookup(text, view.path) for text in texts)
+        return found if texts is None else union(self._resolver.members.lookup(text, view.path) for text in texts)
 
     def _attribute_getter(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         names = self._evaluated(view, scope, self._argument(call, 0))

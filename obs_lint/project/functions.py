@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from obs_lint.facts.model import Expr, Function
+from obs_lint.project.answers import Context
 from obs_lint.project.scopes import FileView
 from obs_lint.project.thing import (
     NOTHING,
@@ -31,24 +32,6 @@ _WRAPS = frozenset({"functools.wraps"})
 
 Place = tuple[FileView, int, Expr]
 """An expression of a file and the scope that it is evaluated in."""
-
-
-class Context:
-    """One call, while what its function returns is evaluated with what the parameters are there."""
-
-    __slots__ = ("memo", "outer", "path", "scope", "serial", "values", "whole")
-
-    def __init__(
-        self, path: str, scope: int, values: dict[str, Things], whole: bool, outer: Context | None, serial: int
-    ) -> None:
-        """`values`: what is known of the parameters; `whole`: parameters not given have their defaults."""
-        self.serial = serial
-        self.path = path
-        self.scope = scope
-        self.values = values
-        self.whole = whole
-        self.outer = outer
-        self.memo: dict[Any, Things] = {}
 
 
 class Functions:

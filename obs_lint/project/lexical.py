@@ -60,7 +60,9 @@ class LexicalQueries:
         self.source.prefetch(paths)
 
     def leaks(self, path: str) -> tuple[str, ...]:
-        """Names that the file may bind by assignment, not by a call, to what a banned import bound. May hold too many."""
+        """Names that the file may bind by assignment, not by a call, to what a banned import bound. May hold too
+        many.
+        """
         return self.source.leaks(path)
 
     def mentions(self, path: str, pattern: bytes) -> bool:

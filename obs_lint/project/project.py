@@ -158,7 +158,7 @@ class Project(LexicalQueries):
 
         Names that come in by star imports of first-party modules are among them.
         """
-        return self._resolver.public_names(path)
+        return self._resolver.members.public_names(path)
 
     def names(self, origin: Origin) -> tuple[str, ...]:
         """Every dotted name that the origin answers to: its own, and that from each name of its first-party module."""
