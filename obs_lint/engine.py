@@ -81,6 +81,7 @@ def run(
 
     started = time.time_ns()
     here = cwd or os.getcwd()
+    config = _settled(config)
     cache = Cache(os.path.join(str(config.root), config.cache_dir) if use_cache else None)
     catalogue = load_catalogue(config, cache=use_cache)
     seen = survey(config, paths, here)
@@ -104,6 +105,14 @@ def run(
     if key is not None and not store.unreadable:
         remembered.keep(cache, key, report, started)
     return replace(report, warnings=(*report.warnings, cache.warning)) if cache.warning else report
+
+
+def _settled(config: Config) -> Config:
+    """Give `logging` its default where a configuration says nothing of it; without one it is inferred."""
+    if wanting(config):
+        return config
+    scopes = tuple(replace(scope, config=_settled(scope.config)) for scope in config.scopes)
+    return replace(config, logging=config.logging or "facade", scopes=scopes)
 
 
 def _with_overlay(

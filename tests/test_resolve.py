@@ -1230,6 +1230,28 @@ def test_what_an_import_statement_imports() -> None:
     ]
 
 
+def test_annotations() -> None:
+    project = project_of(
+        {
+            "a.py": "from typing import Annotated, Optional\nfrom fastapi import Depends\nimport logging\n"
+            "class Bus: pass\ndef make(): return Bus()\n"
+            "def f(a: Optional[Bus], b: 'logging.Logger | None', c: Annotated[object, Depends(make)],\n"
+            "      d: type[Bus], e: int): ...\n",
+        }
+    )
+    facts = project.facts("a.py")
+    assert facts is not None
+    parameters = facts.functions[1].parameters
+    found = [shown(project.resolve_annotation("a.py", 0, p.annotation)) for p in parameters if p.annotation is not None]
+    assert found == [
+        "instance a.Bus",
+        "instance logging.Logger",
+        "instance a.Bus",
+        "class a.Bus",
+        "instance builtins.int",
+    ]
+
+
 def test_public_names() -> None:
     project = project_of(
         {

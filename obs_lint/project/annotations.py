@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
 
 SELF = "typing.Self"
-_TYPING_ROOTS = frozenset({"typing", "typing_extensions", "t"})
 _TRANSPARENT = frozenset(
     {
         "typing.Optional",
