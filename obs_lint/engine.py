@@ -348,7 +348,7 @@ def _suppress(
     `marked` are the files in which comments of ours may stand; others are read only where something was found in them.
     """
     judging = [plan for plan in plans if plan.check.name == "suppression-use"]
-    paths = {d.path for d in found if d.path in project.files}
+    paths = {d.path for d in found if d.path in project.files and not store.unmarked(d.path)}
     if judging:
         paths |= {path for path in marked if question.covers(path)}
     if not paths:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ class Sources(FactsSource):
             return extract(self._source(path))
         except SourceError:
             return None
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        self.prefetched = [*paths]
 
     def cells(self, path: str) -> tuple[tuple[int, int], ...]:
         return self._source(path).cells

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 Pos = tuple[int, int, int, int]
 Expr = tuple[Any, ...]
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Part of every cache key: raise it when the meaning of a fact changes."""
 
 

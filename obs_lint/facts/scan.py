@@ -40,6 +40,8 @@ class Scan(NamedTuple):
     """Why the file could not be read as Python: message, line, column, cell or 0."""
     leaks: tuple[str, ...] = ()
     """Names that may be bound, by assignment and without a call, to what a banned import bound. May hold too many."""
+    unmarked: bool = False
+    """True where there surely is no suppression; told only of files in which something is found."""
 
 
 class Scanner:
@@ -117,7 +119,8 @@ class Scanner:
             if problem is not None:
                 return Scan((), (), 0, (), problem)
         leaks = _leaks(data, [imports[number] for number, _, _ in banned]) if banned and roots is None else ()
-        return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks)
+        unmarked = bool(banned or anchors) and not any(word in data for word in _MARKS)
+        return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks, unmarked)
 
     def _interesting(self, raw: bytes) -> bool:
         words = (
@@ -159,6 +162,9 @@ def _found(source: bytes, near: tuple[bytes, ...], data: bytes) -> bool:
             at = data.find(word, end)
     return False
 
+
+_MARKS = (b"qa", b"QA", b"Qa", b"qA", b"obs:")
+"""Parts of `noqa` in any case, and of our own suppressions."""
 
 _EMPTY = Scan((), (), 0, (), None)
 

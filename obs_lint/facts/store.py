@@ -129,6 +129,11 @@ class FactsStore:
         for path, scan in self._scans.items():
             yield path, scan.imports
 
+    def unmarked(self, path: str) -> bool:
+        """True where a file surely holds no suppression."""
+        scan = self._scans.get(path)
+        return scan is not None and scan.unmarked
+
     def leaks(self, path: str) -> tuple[str, ...]:
         """Names that the file may bind by assignment to something that a banned import bound."""
         scan = self._scans.get(path)

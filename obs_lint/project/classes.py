@@ -583,6 +583,7 @@ class Classes:
         holders = self._resolver.modules.holders(path, view.classes[index].name, _MAX_HOLDERS)
         todo = [path] if holders is None else [path, *holders]
         complete = holders is not None
+        self._resolver.prefetch(todo)
         looked: set[str] = set()
         while todo:
             candidate = todo.pop()

@@ -32,7 +32,7 @@ class Project(LexicalQueries):
         self.source = source
         self.modules = Modules(discovery, source.imports)
         self.files: Mapping[str, ProjectFile] = self.modules.files
-        self._resolver = Resolver(self.modules, source.facts)
+        self._resolver = Resolver(self.modules, source.facts, source.prefetch)
         self._things: dict[Origin, Thing] = {}
         self._resolved: dict[int, tuple[Expr, int, str, tuple[Origin, ...]]] = {}
         self._surfaces: dict[tuple[str, ...], dict[str, bool]] = {}

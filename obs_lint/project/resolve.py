@@ -6,7 +6,7 @@ re-exports are followed in a loop, so that their length does not matter; everyth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from obs_lint.facts.model import Attribute, Expr, FileFacts
 from obs_lint.project.annotations import Annotations, canonical
@@ -31,8 +31,13 @@ _POSTFIX = frozenset({"attr", "call", "sub", "await"})
 class Resolver(Answers):
     """Evaluates expressions of a project's files."""
 
-    def __init__(self, modules: Modules, facts: Callable[[str], FileFacts | None]) -> None:
-        """`facts` returns a file's facts, None where it can't be parsed."""
+    def __init__(
+        self,
+        modules: Modules,
+        facts: Callable[[str], FileFacts | None],
+        prefetch: Callable[[Iterable[str]], None],
+    ) -> None:
+        """`facts` returns a file's facts, None where it can't be parsed; `prefetch` gets those of several files ready."""
         super().__init__()
         self.modules = modules
         self.annotations = Annotations(self)
@@ -44,6 +49,7 @@ class Resolver(Answers):
         self.members = Members(self)
         self.names = Names(self)
         self._facts = facts
+        self._prefetch = prefetch
         self._views: dict[str, FileView | None] = {}
 
     # -- asking
@@ -88,6 +94,12 @@ class Resolver(Answers):
         facts = self._facts(path)
         view = views[path] = None if facts is None else FileView(path, self.modules.name_of(path), facts)
         return view
+
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Get files ready that will all be looked into."""
+        missing = [path for path in paths if path not in self._views]
+        if len(missing) > 1:
+            self._prefetch(missing)
 
     # -- expressions
 
