@@ -279,7 +279,7 @@ _LEXICAL = frozenset({"banned-import", "suppression-use", "stale-pattern", "pars
 
 
 SUPPRESSION_ANCHORS = (
-    Anchor(words=(b"OBS",), pattern=rb"#.*(?i:noqa)"),
+    Anchor(words=(b"OBS",), pattern=rb"OBS[0-9]"),
     Anchor(words=(b"obs:",), pattern=rb"#[ \t]*obs:"),
 )
 """Files in which a suppression comment may stand that names one of our codes, or is ours."""

@@ -119,7 +119,7 @@ class Scanner:
             if problem is not None:
                 return Scan((), (), 0, (), problem)
         leaks = _leaks(data, [imports[number] for number, _, _ in banned]) if banned and roots is None else ()
-        unmarked = bool(banned or anchors) and not any(word in data for word in _MARKS)
+        unmarked = bool(banned or anchors) and _MARK.search(data) is None
         return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks, unmarked)
 
     def _interesting(self, raw: bytes) -> bool:
@@ -163,8 +163,8 @@ def _found(source: bytes, near: tuple[bytes, ...], data: bytes) -> bool:
     return False
 
 
-_MARKS = (b"qa", b"QA", b"Qa", b"qA", b"obs:")
-"""Parts of `noqa` in any case, and of our own suppressions."""
+_MARK = re.compile(rb"#[ \t]*(?:[nN][oO][qQ][aA]|obs:)")
+"""How a suppression begins."""
 
 _EMPTY = Scan((), (), 0, (), None)
 

@@ -37,7 +37,7 @@ class Resolver(Answers):
         facts: Callable[[str], FileFacts | None],
         prefetch: Callable[[Iterable[str]], None],
     ) -> None:
-        """`facts` returns a file's facts, None where it can't be parsed; `prefetch` gets those of several files ready."""
+        """`facts` returns the facts of a file, None where it is no Python; `prefetch` gets those of several ready."""
         super().__init__()
         self.modules = modules
         self.annotations = Annotations(self)
