@@ -64,7 +64,7 @@ class Survey:
 
     def signature(self) -> str:
         """A digest of every file's path, size and time, and of what is missing or unreadable."""
-        from hashlib import blake2b
+        from obs_lint.digests import blake2b
 
         found = (sorted((folder[0], folder[2], folder[3], sorted(folder[4])) for folder in self.folders), self.missing)
         # Version 2 has no references, so that equal values are equal bytes.

@@ -106,11 +106,6 @@ class Candidate:
         return len(self.importers) * (2 if self.named else 1) * (1 + 2 * bool(self.configures) + bool(self.defines))
 
 
-def wanting(config: Config) -> bool:
-    """True where nobody has said what the surface is."""
-    return config.file is None and config.surface is None
-
-
 def infer(
     config: Config, project: Project, store: FactsStore, modules: Iterable[str], *, first_bit: int
 ) -> tuple[Config, Inference]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from hashlib import blake2b
 from typing import Any
 
 from obs_lint.catalogue import Catalogue
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Applicability, Diagnostic, Edit, Fix, Position, Severity, Span, TrailStep
+from obs_lint.digests import blake2b
 from obs_lint.facts.cache import Cache
 from obs_lint.report import Failure, Inactive, Inference, Report, Summary
 

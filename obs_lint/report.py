@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from obs_lint.diagnostic import Diagnostic, Severity
 
@@ -18,8 +19,7 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Something that kept a part of the run from being done; it always ends in exit code 2."""
 
     code: str
@@ -31,8 +31,7 @@ class Failure:
     cell: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inactive:
+class Inactive(NamedTuple):
     """A selected rule that could not run, and the configuration key that switches it on."""
 
     code: str
@@ -41,8 +40,7 @@ class Inactive:
     """What it would find: the rule's summary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """Counts of one run."""
 
     files: int = 0

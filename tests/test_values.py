@@ -457,7 +457,7 @@ def g(x):
     reveal(fixed())  # = 'fixed'
     reveal(either(x))  # = 'a' 'b'
     reveal(nested("c"))  # = 'job.c!'
-    reveal(recursive(3))  # = '' 'x' 'xx' …
+    reveal(recursive(3))  # = '' 'x' 'xx' 'xxx' …
     reveal(Names(x).of("a"))  # = 'n.a'
     reveal(Names.static("b"))  # = 's.b'
     reveal(Names.cls("c"))  # = 'cm'

@@ -72,7 +72,7 @@ def _parsed() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def digest(files: list[tuple[str, str]]) -> str:
     """Return a digest of the files' names and content; line endings make no difference."""
-    from hashlib import blake2b
+    from obs_lint.digests import blake2b
 
     made = blake2b(digest_size=16)
     for path, name in files:

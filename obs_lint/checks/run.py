@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic, Fix, Position, Span, TrailStep
 from obs_lint.discovery import ProjectFile
 from obs_lint.facts.model import Anchor, Pos
-from obs_lint.project import Project
 from obs_lint.rule import Rule
+
+if TYPE_CHECKING:
+    from obs_lint.project import Project
 
 __all__ = ["Anchor", "RuleRun"]
 

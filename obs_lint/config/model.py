@@ -197,3 +197,8 @@ class Scope:
     paths: tuple[str, ...]
     config: Config
     """The whole configuration with the scope's own keys laid over it; its own `scopes` are empty."""
+
+
+def wanting(config: Config) -> bool:
+    """True where nobody has said what the surface is."""
+    return config.file is None and config.surface is None

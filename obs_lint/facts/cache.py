@@ -11,10 +11,10 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from hashlib import blake2b
 from typing import Any
 
 from obs_lint import __version__
+from obs_lint.digests import blake2b
 
 _MAGIC = f"obs-lint {__version__} python {sys.version_info[0]}.{sys.version_info[1]} {marshal.version}\n".encode()
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Made by obs-lint; may be deleted at any time.\n"

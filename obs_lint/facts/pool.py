@@ -40,7 +40,7 @@ def _anchor(raw: tuple[Any, ...]) -> Any:
 
 def scan_share(profile: Profile, want_digest: bool, items: Sequence[tuple[str, str]]) -> list[tuple[Any, ...]]:
     """Scan files. Each result: (digest or b"", Scan as a tuple, or an error's message where it can't be read)."""
-    from hashlib import blake2b
+    from obs_lint.digests import blake2b
 
     scanner = Scanner(profile)
     results: list[tuple[Any, ...]] = []

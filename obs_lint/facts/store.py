@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import NamedTuple
 
+from obs_lint.digests import blake2b
 from obs_lint.discovery import ProjectFile
 from obs_lint.facts.cache import Cache, key_of
 from obs_lint.facts.imports import RawImport, to_import

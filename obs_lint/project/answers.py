@@ -13,7 +13,7 @@ from obs_lint.project.scopes import FileView
 from obs_lint.project.thing import NOTHING, UNKNOWN, UNTOLD, Things, identity, union
 
 _MAX_DEPTH = 50
-_MAX_STEPS = 5_000
+_MAX_STEPS = 2_000
 _CUT_SHORT = 1
 _MAX_PASSES = 4
 
@@ -23,13 +23,24 @@ Key = tuple[Any, ...]
 class Context:
     """One call, while what its function returns is evaluated with what the parameters are there."""
 
-    __slots__ = ("memo", "outer", "path", "scope", "serial", "values", "whole")
+    __slots__ = ("depth", "memo", "outer", "path", "scope", "serial", "values", "whole")
 
     def __init__(
-        self, path: str, scope: int, values: dict[str, Things], whole: bool, outer: Context | None, serial: int
+        self,
+        path: str,
+        scope: int,
+        values: dict[str, Things],
+        whole: bool,
+        outer: Context | None,
+        serial: int,
+        depth: int,
     ) -> None:
-        """`values`: what is known of the parameters; `whole`: parameters not given have their defaults."""
+        """`values`: what is known of the parameters; `whole`: parameters not given have their defaults.
+
+        `outer` is the call of the function that the called one is defined in; `depth` counts calls within calls.
+        """
         self.serial = serial
+        self.depth = depth
         self.path = path
         self.scope = scope
         self.values = values

@@ -10,7 +10,7 @@ from obs_lint.facts.model import Expr, Pos
 from obs_lint.project import folding
 from obs_lint.project.folding import Constant, UnfoldableError
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import MAX_ALTERNATIVES, Thing, Things, union
+from obs_lint.project.thing import MAX_ALTERNATIVES, Thing, Things, iterable, union
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
@@ -103,7 +103,7 @@ class Constants:
             right = self._resolver.evaluate(view, scope, operand)
             if operator == "+" and any(t.kind in ("display", "elements") for t in (*result, *right)):
                 elements = self._resolver.containers.elements
-                result = (Thing("elements", at=union((elements(result), elements(right)))),)
+                result = (iterable(union((elements(result), elements(right)))),)
                 continue
             result = self._combined(
                 view,

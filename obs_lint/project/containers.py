@@ -18,6 +18,8 @@ from obs_lint.project.thing import (
     as_kind,
     identity,
     is_untold,
+    iterable,
+    pack,
     union,
 )
 
@@ -361,14 +363,14 @@ class Containers:
         if name == "copy":
             return (thing,)
         if name == "values" and mapping:
-            return (Thing("elements", at=self.values(thing)),)
+            return (iterable(self.values(thing)),)
         if name == "keys" and mapping:
             return (thing,)
         if name == "items" and mapping:
             if kind == "display" and thing.at[2][0] == "dict" and not thing.open:
                 return self._pairs(thing)
-            pair = Thing("items", at=(self._elements(thing), self.values(thing)))
-            return (Thing("elements", at=(pair,)),)
+            pair = pack((self._elements(thing), self.values(thing)))
+            return (iterable((pair,)),)
         if name == "pop":
             return self._elements(thing)
         return None
@@ -399,8 +401,8 @@ class Containers:
                 pairs.append(UNKNOWN)
                 break
             parts = (resolver.evaluate(view, scope, key), resolver.evaluate(view, scope, value))
-            pairs.append(Thing("items", at=parts))
-        return (Thing("elements", at=tuple(pairs)),)
+            pairs.append(pack(parts))
+        return (iterable(tuple(pairs)),)
 
 
 def _none(mapping: Thing) -> Thing:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from obs_lint.facts.model import Expr
 from obs_lint.project.annotations import canonical
 from obs_lint.project.scopes import FileView
-from obs_lint.project.thing import UNTOLD, Partial, Thing, Things, is_untold, opened, plainly, union
+from obs_lint.project.thing import (
+    UNTOLD,
+    Partial,
+    Thing,
+    Things,
+    is_untold,
+    iterable,
+    opened,
+    pack,
+    plainly,
+    union,
+)
 from obs_lint.project.typevars import class_of
 
 if TYPE_CHECKING:
@@ -257,7 +268,7 @@ class Externals:
 
     def _list_trait(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         inner = self._evaluated(view, scope, self._argument(call, 0, "trait"))
-        return None if inner is None else (Thing("elements", at=inner),)
+        return None if inner is None else (iterable(inner),)
 
     def _classes(self, view: FileView, scope: int, target: Expr) -> Things:
         found = self._resolver.evaluate(view, scope, target)
@@ -284,7 +295,7 @@ class Externals:
         found = self._evaluated(view, scope, self._argument(call, 0))
         if found is None:
             return None
-        return (Thing("elements", at=self._resolver.containers.elements(found)),)
+        return (iterable(self._resolver.containers.elements(found)),)
 
     def _next(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         found = self._evaluated(view, scope, self._argument(call, 0))
@@ -297,15 +308,15 @@ class Externals:
         found = self._evaluated(view, scope, self._argument(call, 0))
         if found is None:
             return None
-        pair = Thing("items", at=(UNTOLD, self._resolver.containers.elements(found)))
-        return (Thing("elements", at=(pair,)),)
+        pair = pack((UNTOLD, self._resolver.containers.elements(found)))
+        return (iterable((pair,)),)
 
     def _zip(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         if any(argument[0] == "star" for argument in call[2]):
             return None
         elements = self._resolver.containers.elements
         parts = tuple([elements(self._resolver.evaluate(view, scope, argument)) for argument in call[2]])
-        return (Thing("elements", at=(Thing("items", at=parts),)),)
+        return (iterable((pack(parts),)),)
 
     def _dict(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         if call[2]:
@@ -318,7 +329,7 @@ class Externals:
 
     def _entered(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         found = self._evaluated(view, scope, self._argument(call, 0))
-        return None if found is None else (Thing("elements", at=found),)
+        return None if found is None else (iterable(found),)
 
     def _text(self, thing: Thing, view: FileView, scope: int, call: Expr) -> Things | None:
         target = self._argument(call, 0)

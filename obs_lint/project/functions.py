@@ -40,7 +40,6 @@ class Functions:
     def __init__(self, resolver: Resolver) -> None:
         """`resolver` evaluates arguments and returned expressions."""
         self._resolver = resolver
-        self._nested = 0
         self._serial = 0
         self._sensitive: dict[tuple[str, int], frozenset[str]] = {}
         self._wrappers: dict[tuple[str, int], Expr | None] = {}
@@ -63,12 +62,12 @@ class Functions:
             written = self._written(function, home, row, view, scope, call)
             values = self._told(function, home, row, written)
             whole = call is not None and _is_whole(call) and self._has_defaults(home, index, written)
-            if values or whole:
+            depth = 1 if resolver.context is None else resolver.context.depth + 1
+            if (values or whole) and depth <= _MAX_NESTED:
                 self._kept.append(values)
-                key = ("call", home.path, index, whole, _identities(values))
-                things = resolver.guarded(
-                    key, self._in_context, home, index, values, whole, None, home=home, scope=parent
-                )
+                key = ("call", home.path, index, whole, depth, _identities(values))
+                arguments = (home, index, values, whole, depth, None)
+                things = resolver.guarded(key, self._in_context, *arguments, home=home, scope=parent)
             if any(thing.kind == "typevar" for thing in things):
                 things = self.typevars.solved(things, function, home, row, written)
         if not things or resolver.exact:
@@ -100,12 +99,14 @@ class Functions:
         values = self._received(function, home, row)
         if len(row.parameters) > len(values):
             values[row.parameters[len(values)].name] = first
+        depth = 1 if resolver.context is None else resolver.context.depth + 1
+        if depth > _MAX_NESTED:
+            return UNTOLD
         self._kept.append(values)
-        key = ("call", home.path, function.index, name, _identities(values))
+        key = ("call", home.path, function.index, name, depth, _identities(values))
+        arguments = (home, function.index, values, False, depth, name)
         parent = home.scopes[row.scope].parent
-        things = resolver.guarded(
-            key, self._in_context, home, function.index, values, False, name, home=home, scope=parent
-        )
+        things = resolver.guarded(key, self._in_context, *arguments, home=home, scope=parent)
         return self.typevars.solved(things, function, home, row, {})
 
     def _returns(self, home: FileView, index: int) -> Things:
@@ -128,20 +129,16 @@ class Functions:
         return union([self._resolver.evaluate(home, row.scope, found.value) for found in returns])
 
     def _in_context(
-        self, home: FileView, index: int, values: dict[str, Things], whole: bool, name: str | None
+        self, home: FileView, index: int, values: dict[str, Things], whole: bool, depth: int, name: str | None
     ) -> Things:
         resolver = self._resolver
-        if self._nested >= _MAX_NESTED:
-            return resolver.cut_short()
         row = home.functions[index]
         outer = resolver.context
         self._serial += 1
-        resolver.context = Context(home.path, row.scope, values, whole, outer, self._serial)
-        self._nested += 1
+        resolver.context = Context(home.path, row.scope, values, whole, outer, self._serial, depth)
         try:
             return self._returns(home, index) if name is None else self._inferred(home, row, name)
         finally:
-            self._nested -= 1
             resolver.context = outer
 
     # -- arguments

@@ -16,6 +16,7 @@ from obs_lint.project.thing import (
     Things,
     as_kind,
     is_untold,
+    iterable,
     passed,
     union,
 )
@@ -217,7 +218,7 @@ class Names:
             if thing.kind == "display" and not thing.name:
                 thing = thing._replace(open=True, member=name)
             elif thing.kind == "elements":
-                thing = Thing("elements", at=union((thing.at, UNTOLD)))
+                thing = iterable(union((thing.at, UNTOLD)))
             marked.append(thing)
         return tuple(marked)
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from obs_lint.facts.model import Expr, Pos
 
+_MAX_NESTED = 3
+"""Containers in containers that are looked into."""
 MAX_ALTERNATIVES = 64
 """More alternatives than this are cut off, and count as unknown."""
 
@@ -56,7 +58,8 @@ class Thing(NamedTuple):
 
     namespace: a package without a file; `path` is the importer that asked
     const: a value; `at` says where it is written     display: a dict, list, tuple, … ; `at` as well
-    items: a tuple, `at` holds the alternatives of each item     elements: an iterable, `at` holds what its items may be
+    items: a tuple, `at` holds the alternatives of each item     elements: an iterable, `at` holds what is in it;
+    `index` of both is how deep they are nested
     names: what `vars(x)` gives, `at` is the Thing x     alias: a type written as an expression
     typevar: a type variable, `at` its bound     parent: what `super()` gives     getter: `operator.attrgetter(…)`
     unknown: something that can't be told; `at` says where
@@ -117,6 +120,22 @@ def plainly(thing: Thing, kind: str) -> Thing:
 def opened(thing: Thing) -> Thing:
     """Return the class or instance as one that may be of a subclass."""
     return Thing(*thing[:5], True, *thing[6:])
+
+
+def iterable(elements: Things) -> Thing:
+    """Return an iterable of these."""
+    depth = _depth(elements) + 1
+    return Thing("elements", index=depth, at=elements) if depth <= _MAX_NESTED else UNKNOWN
+
+
+def pack(parts: tuple[Things, ...]) -> Thing:
+    """Return a tuple, given what each of its items may be."""
+    depth = max([_depth(part) for part in parts], default=0) + 1
+    return Thing("items", index=depth, at=parts) if depth <= _MAX_NESTED else UNKNOWN
+
+
+def _depth(things: Things) -> int:
+    return max([thing.index for thing in things if thing.kind in ("elements", "items")], default=0)
 
 
 def after(things: Iterable[Thing], earlier: Thing) -> Things:
