@@ -16,7 +16,6 @@ from obs_lint.discovery import Discovery, ProjectFile
 from obs_lint.facts.model import Anchor
 from obs_lint.facts.scan import Profile
 from obs_lint.facts.store import FactsStore
-from obs_lint.inference import EVIDENCE, infer
 from obs_lint.patterns import path_matches
 from obs_lint.project import Project
 from obs_lint.references import outside, require
@@ -60,7 +59,11 @@ def lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fact
     whole = question.selected is None
     guess = wanting(config)
     plans, anchors = _plan(config, catalogue, whole=whole)
-    own = (*SUPPRESSION_ANCHORS, *(EVIDENCE if guess else ()))
+    own = SUPPRESSION_ANCHORS
+    if guess:  # imported here: most runs have a configuration, and it costs 4 ms
+        from obs_lint.inference import EVIDENCE, infer
+
+        own += EVIDENCE
     every_import = guess or bool(outside(config, discovery))
     store.scan(_profile(plans, discovery, (*anchors, *own), every_import=every_import))
     project = Project(discovery, store)
@@ -200,7 +203,7 @@ _LEXICAL = frozenset({"banned-import", "suppression-use", "stale-pattern", "pars
 """Checks that need no table of all imports."""
 
 
-SUPPRESSION_ANCHORS = (
+SUPPRESSION_ANCHORS: tuple[Anchor, ...] = (
     Anchor(words=(b"OBS",), pattern=rb"OBS[0-9]"),
     Anchor(words=(b"obs:",), pattern=rb"#[ \t]*obs:"),
 )
