@@ -98,7 +98,8 @@ def rule_file(text: str) -> Callable[[Path], None]:
 
 RULE = (
     "code: ACME001\nslug: one\nsummary: S.\nwhy: W.\nseverity: error\ndefault: on\ncheck: banned-import\n"
-    'with: {modules: [acme]}\nmessage: "acme"\nexamples:\n  - bad: |\n      import acme  # error: ACME001\n  - good: |\n      x = 1\n'
+    'with: {modules: [acme]}\nmessage: "acme"\nexamples:\n'
+    "  - bad: |\n      import acme  # error: ACME001\n  - good: |\n      x = 1\n"
 )
 
 
