@@ -689,6 +689,18 @@ class Builder:
     def second(self) -> "Builder": ...
 class Special(Builder):
     def only(self): pass
+from typing import Callable, Awaitable
+import collections.abc as abc
+class Factory:
+    def __init__(self, make: abc.Callable[[], Bus]):
+        self.make = make
+    def run(self):
+        reveal(self.make().dispatch)  # = function deps.Bus.dispatch
+def provided(make: Callable[[str], Bus], later: Callable[..., Awaitable[Bus]], bare: Callable):
+    reveal(make)  # = instance typing.Callable | parameter generic.provided.make
+    reveal(make("x").dispatch)  # = function deps.Bus.dispatch
+    reveal(later())  # = instance deps.Bus
+    reveal(bare())  # = result typing.Callable()
 reveal(get(Bus).dispatch)  # = function deps.Bus.dispatch
 reveal(get2(Bus))  # = instance deps.Bus
 reveal(same(Bus()))  # = instance deps.Bus

@@ -145,6 +145,8 @@ class _File:
             package = next((value for key, value, _ in expr[3] if key == "package"), None)
             package = given[1] if package is None and len(given) > 1 else package
             yield from self._named(expr, scope, given[0], name, package)
+        elif name.startswith("sys.modules.") and name.rpartition(".")[2] in _LOOKUPS:
+            yield from self._named(expr, scope, given[0], name)
         elif name in self.evaluators:
             yield from self._evaluated(expr, scope, given[0], name)
         else:

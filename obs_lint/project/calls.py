@@ -35,7 +35,8 @@ class Calls:
             return self._externals.applied(thing, view, scope, call)
         if kind == "instance":
             if not thing.path:
-                return outcome(thing, f"{thing.name}()")
+                promised = self._resolver.containers.called(thing)
+                return outcome(thing, f"{thing.name}()") if promised is None else promised
             method = self._resolver.classes.method(thing, "__call__")
             return UNTOLD if method is None else self._resolver.functions.returned(method, view, scope, call)
         if kind == "getter":

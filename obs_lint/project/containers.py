@@ -47,6 +47,11 @@ def is_generic(name: str) -> bool:
     return last in _LOWER_GENERICS or (last[:1].isupper() and not last.isupper())
 
 
+def is_callable(thing: Thing) -> bool:
+    """True for an object of which no more is known than that it can be called."""
+    return thing.kind == "instance" and thing.name in ("typing.Callable", "collections.abc.Callable")
+
+
 class Containers:
     """Looks into containers with a Resolver."""
 
@@ -334,6 +339,17 @@ class Containers:
                 if parts:
                     return parts[0]
         return self.awaited(thing)
+
+    def called(self, thing: Thing) -> Things | None:
+        """Return what calling a `Callable[…, T]` gives, None for other objects."""
+        if thing.at is None or not is_callable(thing):
+            return None
+        path, scope, _ = thing.at
+        view = self._resolver.view(path)
+        parts = arguments(thing.at)
+        if view is None or len(parts) < 2:
+            return UNTOLD
+        return union([self.awaited(t) for t in self._resolver.annotations.instances(view, scope, parts[-1])])
 
     # -- methods of containers
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from obs_lint.facts.model import Binding, Expr
 from obs_lint.project.answers import Key
+from obs_lint.project.containers import is_callable
 from obs_lint.project.scopes import BUILTINS, MODULE_NAMES, FileView
 from obs_lint.project.thing import (
     MAX_ALTERNATIVES,
@@ -381,6 +382,8 @@ class Names:
                 return self._resolver.owner(view, row.scope)
             known = tuple([t for t in promised if t.kind != "unknown"])
             provided = tuple([t for t in default if t.kind not in ("unknown", "result")])
+            if known and all(is_callable(thing) for thing in known):
+                known += (unknown,)
             if known:
                 return union((known, provided, default if is_untold(promised) else NOTHING))
         return union((default, (unknown,)))
