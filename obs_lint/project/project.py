@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Position, TrailStep
@@ -12,9 +13,11 @@ from obs_lint.patterns import is_path_glob, names_match, path_matches
 from obs_lint.project.lexical import FactsSource, LexicalQueries
 from obs_lint.project.modules import Modules
 from obs_lint.project.origin import Origin
-from obs_lint.project.resolve import Resolver
 from obs_lint.project.thing import UNTOLD_KINDS, Step, Thing, Things
 from obs_lint.project.values import Value, Values
+
+if TYPE_CHECKING:
+    from obs_lint.project.resolve import Resolver
 
 _MAX_VALUES = 64
 _MAX_TRAIL = 32
@@ -32,11 +35,20 @@ class Project(LexicalQueries):
         self.source = source
         self.modules = Modules(discovery, source.imports)
         self.files: Mapping[str, ProjectFile] = self.modules.files
-        self._resolver = Resolver(self.modules, source.facts, source.prefetch)
+        self._made: Resolver | None = None
         self._things: dict[Origin, Thing] = {}
         self._resolved: dict[int, tuple[Expr, int, str, tuple[Origin, ...]]] = {}
         self._surfaces: dict[tuple[str, ...], dict[str, bool]] = {}
         self._wirings: dict[tuple[str, ...], dict[str, bool]] = {}
+
+    @property
+    def _resolver(self) -> Resolver:
+        """Made, and imported, for the first question that needs it."""
+        if self._made is None:
+            from obs_lint.project.resolve import Resolver
+
+            self._made = Resolver(self.modules, self.source.facts, self.source.prefetch)
+        return self._made
 
     # -- files and modules
 
