@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from obs_lint.facts.scan import Profile, Scan, Scanner, read
+from obs_lint.facts.scan import Profile, Scanner, read
 
 Result = tuple[Any, ...]
 
@@ -224,11 +224,6 @@ def _cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
-
-
-def to_scan(raw: tuple[Any, ...]) -> Scan:
-    """The Scan of a result."""
-    return Scan(*raw)
 
 
 if __name__ == "__main__":

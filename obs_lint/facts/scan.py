@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from obs_lint.facts.imports import RawImport, find_imports
 from obs_lint.facts.model import FACTS_VERSION, REACH, Anchor
@@ -337,8 +337,3 @@ def read(absolute: str) -> bytes:
 
 
 _ONE_READ = 1 << 30
-
-
-def encode(scan: Scan) -> tuple[Any, ...]:
-    """A plain tuple, for marshal."""
-    return tuple(scan)
