@@ -379,7 +379,7 @@ def _lambda(walk: Walk, node: Node, depth: int) -> Expr:
     returns = ((value, ()),)
     walk.functions[index] = (
         *("<lambda>", qualname, scope, parent, False, body.is_generator),
-        *(parameters, (), None, returns, pos, pos, False, -1),
+        *(parameters, (), None, returns, pos, pos, False, -1, ()),
     )
     return ("lambda", index, pos)
 

@@ -55,6 +55,7 @@ def encode(facts: FileFacts) -> bytes:
             facts.main_guard,
             facts.statements,
             _plain(facts.subscripts),
+            facts.body,
         )
     )
 
@@ -68,7 +69,7 @@ def _extract(source: SourceFile) -> Raw:
     tree = parse(source)
     walk = Walk(source.text.decode("utf-8"))
     try:
-        walk.block(tree.body)
+        walk.body = walk.block(tree.body)
         walk.finish_deferred()
     except RecursionError:
         raise source.error("nested too deeply", *walk.statement[:2]) from None
@@ -93,7 +94,9 @@ def _named(kind: type[_N], rows: Iterable[Raw]) -> tuple[_N, ...]:
 
 
 def _named_facts(raw: Any) -> FileFacts:
-    scopes, imports, functions, classes, calls, uses, attributes, exports, main_guard, statements, subscripts = raw
+    scopes, imports, functions, classes, calls, uses, attributes, exports, main_guard, statements, subscripts, body = (
+        raw
+    )
     return FileFacts(
         _named(Scope, [(*s[:3], {name: _named(Binding, rows) for name, rows in s[3].items()}, *s[4:]) for s in scopes]),
         _named(Import, [(*i[:2], _named(ImportedName, i[2]), *i[3:]) for i in imports]),
@@ -108,4 +111,5 @@ def _named_facts(raw: Any) -> FileFacts:
         main_guard,
         statements,
         _named(Attribute, subscripts),
+        body,
     )

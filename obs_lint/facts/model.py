@@ -28,6 +28,26 @@ points, and in a notebook lines counted over the joined code cells (`SourceFile.
     ("walrus", name, value, pos)
     ("comp", kind, scope, elements, pos)        kind: list, set, dict, gen; the scope that its targets live in
     ("other", children, pos)                    slices, bytes, complex numbers, `...`
+
+Statements are tagged tuples too; a Block is a tuple of them. `pos` is that of the statement, of the header of a compound
+one.
+
+    ("expr", value, pos)                        an expression by itself
+    ("assign", value or None, pos)              with and without annotation, augmented
+    ("return", value or None, pos)
+    ("raise", exception or None, cause or None, pos)
+    ("assert", test, message or None, pos)
+    ("break", pos)  ("continue", pos)
+    ("if", branches, orelse, pos)               branch, the first and each elif: (test, body, pos)
+    ("while", test, body, orelse, pos)
+    ("for", iterable, body, orelse, is_async, pos)
+    ("with", (context, …), body, is_async, pos)
+    ("try", body, handlers, orelse, final, is_star, pos)
+                                                handler: (type or None, name or None, body, pos)
+    ("match", subject, cases, pos)              case: (matches all, guard or None, body, pos)
+    ("def", function, pos)                      index into FileFacts.functions, whose block is there
+    ("class", class, body, pos)                 index into FileFacts.classes
+    ("other", pos)                              pass, import, global, nonlocal, del, type, a docstring
 """
 
 from __future__ import annotations
@@ -36,8 +56,10 @@ from typing import Any, NamedTuple
 
 Pos = tuple[int, int, int, int]
 Expr = tuple[Any, ...]
+Statement = tuple[Any, ...]
+Block = tuple[Statement, ...]
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 """Part of every cache key: raise it when the meaning of a fact changes."""
 
 
@@ -206,6 +228,8 @@ class Function(NamedTuple):
     """The body is nothing but a docstring, `...`, `pass` or `raise NotImplementedError`."""
     owner: int
     """Index of the class that it is a method of, -1 otherwise."""
+    block: Block = ()
+    """What it does; () for a lambda."""
 
 
 class Class(NamedTuple):
@@ -275,3 +299,5 @@ class FileFacts(NamedTuple):
     """Every statement's extent, (compound ones: header only), in source order; for suppression."""
     subscripts: tuple[Attribute, ...] = ()
     """Assignments to items, `globals()["x"] = …`: `target` is a ("sub", …)."""
+    body: Block = ()
+    """The module's statements."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from obs_lint.facts.expressions import bind_parameters, convert_keywords, convert_parameters
-from obs_lint.facts.model import Expr, Pos
+from obs_lint.facts.model import Block, Expr, Pos, Statement
 from obs_lint.facts.syntax import TypeAlias
 from obs_lint.facts.walk import OPERATORS, STATEMENTS, Body, Node, Point, Raw, Walk, position
 
@@ -18,26 +18,28 @@ _DOTTED = re.compile(r"\w+(?:(?:\s|\\\n)*\.(?:\s|\\\n)*\w+)*")
 _TERMINAL = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
-def _simple_expression(walk: Walk, node: Node) -> None:
+def _simple_expression(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     value = node.value
     if value.__class__ is ast.Constant:
-        return
+        return ("other", walk.statement)
     expr = walk.expr(value)
     if walk.scope == 0 and expr[0] == "call":
         _fold_exports_call(walk, expr)
+    return ("expr", expr, walk.statement)
 
 
-def _assign(walk: Walk, node: Node) -> None:
+def _assign(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     value = walk.expr(node.value)
     for target in node.targets:
         walk.bind_target("assign", target, value)
         if target.__class__ is ast.Name:
             _special_name(walk, target.id, value)
+    return ("assign", value, walk.statement)
 
 
-def _annotated(walk: Walk, node: Node) -> None:
+def _annotated(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     annotation = walk.annotate(node.annotation)
     value = walk.optional(node.value)
@@ -51,9 +53,10 @@ def _annotated(walk: Walk, node: Node) -> None:
         walk.attributes.append((walk.target(target), value, annotation, walk.scope, kind))
     else:
         walk.subscripts.append((walk.target(target), value, annotation, walk.scope, kind))
+    return ("assign", value, walk.statement)
 
 
-def _augmented(walk: Walk, node: Node) -> None:
+def _augmented(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     value = walk.expr(node.value)
     target = node.target
@@ -64,13 +67,14 @@ def _augmented(walk: Walk, node: Node) -> None:
         walk.bind("augment", target.id, position(target), ("binop", operator, read, value, position(node)))
         if target.id == "__all__" and walk.scope == 0:
             _fold_exports(walk, value if operator == "+" else None, True)
-        return
+        return ("assign", value, walk.statement)
     assigned = walk.target(target)
     row = (assigned, ("binop", operator, assigned, value, position(node)), None, walk.scope, "augment")
     (walk.attributes if isinstance(target, ast.Attribute) else walk.subscripts).append(row)
+    return ("assign", value, walk.statement)
 
 
-def _delete(walk: Walk, node: Node) -> None:
+def _delete(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     targets: list[Node] = list(node.targets)
     while targets:
@@ -83,6 +87,7 @@ def _delete(walk: Walk, node: Node) -> None:
             walk.subscripts.append((walk.target(target), None, None, walk.scope, "delete"))
         else:
             targets[:0] = target.elts
+    return ("other", walk.statement)
 
 
 def _special_name(walk: Walk, name: str, value: Expr) -> None:
@@ -129,41 +134,49 @@ def _fold_exports_call(walk: Walk, expr: Expr) -> None:
         walk.exports_known = False
 
 
-def _return(walk: Walk, node: Node) -> None:
+def _return(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
-    if node.value is not None:
-        value = walk.expr(node.value)
-        if walk.function is not None:
-            walk.function.returns.append((value, walk.function.when))
+    if node.value is None:
+        return ("return", None, walk.statement)
+    value = walk.expr(node.value)
+    if walk.function is not None:
+        walk.function.returns.append((value, walk.function.when))
+    return ("return", value, walk.statement)
 
 
-def _raise(walk: Walk, node: Node) -> None:
+def _raise(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
-    walk.optional(node.exc)
-    walk.optional(node.cause)
+    return ("raise", walk.optional(node.exc), walk.optional(node.cause), walk.statement)
 
 
-def _assert(walk: Walk, node: Node) -> None:
+def _assert(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
-    walk.expr(node.test)
-    walk.optional(node.msg)
+    return ("assert", walk.expr(node.test), walk.optional(node.msg), walk.statement)
 
 
-def _nothing(walk: Walk, node: Node) -> None:
+def _nothing(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
+    return ("other", walk.statement)
 
 
-def _global(walk: Walk, node: Node) -> None:
+def _jump(walk: Walk, node: Node) -> Statement:
+    walk.simple(node)
+    return ("break" if node.__class__ is ast.Break else "continue", walk.statement)
+
+
+def _global(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     if walk.scope:
         walk.scopes[walk.scope][4].extend(node.names)
         walk.declared = walk.declared | dict.fromkeys(node.names, "global")
+    return ("other", walk.statement)
 
 
-def _nonlocal(walk: Walk, node: Node) -> None:
+def _nonlocal(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     walk.scopes[walk.scope][5].extend(node.names)
     walk.declared = walk.declared | dict.fromkeys(node.names, "nonlocal")
+    return ("other", walk.statement)
 
 
 def _imported(walk: Walk, alias: ast.alias, is_from: bool, index: int, item: int) -> Raw:
@@ -194,14 +207,15 @@ def _imported(walk: Walk, alias: ast.alias, is_from: bool, index: int, item: int
     return (name, asname, pos)
 
 
-def _import(walk: Walk, node: Node) -> None:
+def _import(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     index = len(walk.imports)
     names = tuple([_imported(walk, alias, False, index, item) for item, alias in enumerate(node.names)])
     walk.imports.append((None, 0, names, walk.scope, walk.statement, walk.statement, walk.type_only))
+    return ("other", walk.statement)
 
 
-def _import_from(walk: Walk, node: Node) -> None:
+def _import_from(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     index = len(walk.imports)
     first = node.names[0]
@@ -215,6 +229,7 @@ def _import_from(walk: Walk, node: Node) -> None:
         module_pos = _module_position(walk, node, size)
     names = tuple([_imported(walk, alias, True, index, item) for item, alias in enumerate(node.names)])
     walk.imports.append((module, node.level, names, walk.scope, walk.statement, module_pos, walk.type_only))
+    return ("other", walk.statement)
 
 
 def _module_position(walk: Walk, node: ast.ImportFrom, size: int) -> Pos:
@@ -260,7 +275,7 @@ def _last(nodes: Iterable[Node | None]) -> Node | None:
     return found
 
 
-def _function(walk: Walk, node: Node) -> None:
+def _function(walk: Walk, node: Node) -> Statement:
     is_async = node.__class__ is ast.AsyncFunctionDef
     args = node.args
     name = node.name
@@ -269,6 +284,7 @@ def _function(walk: Walk, node: Node) -> None:
         last = _last([*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg])
         last = _last([last, *args.defaults[-1:], *args.kw_defaults]) or _last(node.__dict__.get("type_params", ()))
     walk.header(*_definition_start(node), last or Point(node.lineno, node.col_offset), node.body)
+    header = walk.statement
     index = len(walk.functions)
     walk.functions.append(())
     name_pos = walk.place(node.lineno, node.col_offset + (10 if is_async else 4), name, r"def(?:\s|\\\n)+")
@@ -289,15 +305,16 @@ def _function(walk: Walk, node: Node) -> None:
         body.first = parameters[1][0]
     walk.function = body
     bind_parameters(walk, parameters, index)
-    walk.block(node.body)
+    block = walk.block(node.body)
     walk.leave(saved)
     if typed is not None:
         walk.leave(typed)
     walk.function = outer
     walk.functions[index] = (
         *(name, qualname, scope, parent, is_async, body.is_generator, parameters, decorators, returns),
-        *(tuple(body.returns), position(node), name_pos, _is_stub(node.body), owner),
+        *(tuple(body.returns), position(node), name_pos, _is_stub(node.body), owner, block),
     )
+    return ("def", index, header)
 
 
 def _is_stub(body: Sequence[Node]) -> bool:
@@ -317,10 +334,11 @@ def _is_stub(body: Sequence[Node]) -> bool:
     return True
 
 
-def _class(walk: Walk, node: Node) -> None:
+def _class(walk: Walk, node: Node) -> Statement:
     last = _last([*node.bases, *node.keywords]) or _last(node.__dict__.get("type_params", ()))
     last = last or Point(node.lineno, node.col_offset)
     walk.header(*_definition_start(node), last, node.body)
+    header = walk.statement
     index = len(walk.classes)
     walk.classes.append(())
     name = node.name
@@ -336,15 +354,16 @@ def _class(walk: Walk, node: Node) -> None:
     saved = walk.enter(scope)
     outer = walk.function
     walk.function = None
-    walk.block(node.body)
+    block = walk.block(node.body)
     walk.leave(saved)
     if typed is not None:
         walk.leave(typed)
     walk.function = outer
     walk.classes[index] = (name, qualname, scope, parent, bases, keywords, decorators, position(node), name_pos)
+    return ("class", index, block, header)
 
 
-def _type_alias(walk: Walk, node: Node) -> None:
+def _type_alias(walk: Walk, node: Node) -> Statement:
     walk.simple(node)
     saved = walk.type_parameters(node, walk.below(node.name.id))
     inner = walk.scope
@@ -354,17 +373,20 @@ def _type_alias(walk: Walk, node: Node) -> None:
     else:
         walk.leave(saved)
         walk.bind("assign", node.name.id, position(node.name), value, scope=inner)
+    return ("other", walk.statement)
 
 
-def _if(walk: Walk, node: Node) -> None:
+def _if(walk: Walk, node: Node) -> Statement:
     outer = walk.type_only
     body = walk.function
     when = body.when if body is not None else ()
     rest = outer
     current: Node = node
+    branches: list[tuple[Expr, Block, Pos]] = []
     while True:
         walk.header(current.lineno, current.col_offset, current.test, current.body)
-        walk.expr(current.test)
+        header = walk.statement
+        test = walk.expr(current.test)
         if not walk.scope and not walk.main_guard:
             walk.main_guard = _is_main_guard(current.test)
         checked = _checked_for_types(walk, current.test)
@@ -372,7 +394,7 @@ def _if(walk: Walk, node: Node) -> None:
         strings, negated = _compared(body.first, current.test) if body is not None and body.first else ((), False)
         if body is not None and strings and not negated:
             body.when = strings
-        walk.block(current.body)
+        branches.append((test, walk.block(current.body), header))
         rest = rest or checked == -1
         walk.type_only = rest
         if body is not None:
@@ -381,11 +403,12 @@ def _if(walk: Walk, node: Node) -> None:
         if len(orelse) == 1 and orelse[0].__class__ is ast.If and _is_elif(walk, orelse[0]):
             current = orelse[0]
             continue
-        walk.block(orelse)
+        otherwise = walk.block(orelse)
         break
     walk.type_only = outer
     if body is not None and not (negated and strings and not orelse and isinstance(current.body[-1], _TERMINAL)):
         body.when = when
+    return ("if", tuple(branches), otherwise, branches[0][2])
 
 
 def _is_elif(walk: Walk, node: Node) -> bool:
@@ -455,51 +478,61 @@ def _compared(first: str | None, test: Node) -> tuple[tuple[str, ...], bool]:
     return (values, isinstance(operator, (ast.NotEq, ast.NotIn)))
 
 
-def _for(walk: Walk, node: Node) -> None:
+def _for(walk: Walk, node: Node) -> Statement:
     walk.header(node.lineno, node.col_offset, node.iter, node.body)
+    header = walk.statement
     iterated = walk.expr(node.iter)
     walk.bind_target("for", node.target, iterated)
-    walk.block(node.body)
-    walk.block(node.orelse)
+    body = walk.block(node.body)
+    return ("for", iterated, body, walk.block(node.orelse), node.__class__ is ast.AsyncFor, header)
 
 
-def _while(walk: Walk, node: Node) -> None:
+def _while(walk: Walk, node: Node) -> Statement:
     walk.header(node.lineno, node.col_offset, node.test, node.body)
-    walk.expr(node.test)
-    walk.block(node.body)
-    walk.block(node.orelse)
+    header = walk.statement
+    test = walk.expr(node.test)
+    body = walk.block(node.body)
+    return ("while", test, body, walk.block(node.orelse), header)
 
 
-def _with(walk: Walk, node: Node) -> None:
+def _with(walk: Walk, node: Node) -> Statement:
     item = node.items[-1]
     walk.header(node.lineno, node.col_offset, item.optional_vars or item.context_expr, node.body)
+    header = walk.statement
+    entered = []
     for item in node.items:
-        entered = walk.expr(item.context_expr)
+        entered.append(walk.expr(item.context_expr))
         if item.optional_vars is not None:
-            walk.bind_target("with", item.optional_vars, entered)
-    walk.block(node.body)
+            walk.bind_target("with", item.optional_vars, entered[-1])
+    return ("with", tuple(entered), walk.block(node.body), node.__class__ is ast.AsyncWith, header)
 
 
-def _try(walk: Walk, node: Node) -> None:
+def _try(walk: Walk, node: Node) -> Statement:
     walk.header(node.lineno, node.col_offset, Point(node.lineno, node.col_offset + 3), node.body)
-    walk.block(node.body)
+    header = walk.statement
+    body = walk.block(node.body)
+    handlers = []
     for handler in node.handlers:
         last = handler.type or Point(handler.lineno, handler.col_offset + 6)
         walk.header(handler.lineno, handler.col_offset, last, handler.body)
+        place = walk.statement
         caught = walk.optional(handler.type)
         if handler.name is not None:
             column = handler.type.end_col_offset + 4
             pos = walk.place(handler.type.end_lineno, column, handler.name, r"\bas(?:\s|\\\n)+")
             walk.bind("except", handler.name, pos, caught)
-        walk.block(handler.body)
-    walk.block(node.orelse)
-    walk.block(node.finalbody)
+        handlers.append((caught, handler.name, walk.block(handler.body), place))
+    orelse = walk.block(node.orelse)
+    star = node.__class__ is ast.TryStar
+    return ("try", body, tuple(handlers), orelse, walk.block(node.finalbody), star, header)
 
 
-def _match(walk: Walk, node: Node) -> None:
+def _match(walk: Walk, node: Node) -> Statement:
     first = node.cases[0].pattern
     walk.header(node.lineno, node.col_offset, node.subject, cast("Any", [first]))
+    header = walk.statement
     subject = walk.expr(node.subject)
+    cases = []
     body = walk.function
     when = body.when if body is not None else ()
     on_first = body is not None and isinstance(node.subject, ast.Name) and node.subject.id == body.first
@@ -507,13 +540,22 @@ def _match(walk: Walk, node: Node) -> None:
         pattern: Node = case.pattern
         column = max(walk.lines[pattern.lineno - 1].find("case"), 0)
         walk.header(pattern.lineno, min(column, pattern.col_offset), case.guard or pattern, case.body)
+        place = walk.statement
         _pattern(walk, pattern, subject)
-        walk.optional(case.guard)
+        guard = walk.optional(case.guard)
         if body is not None:
             body.when = (_cased(pattern) if on_first else ()) or when
-        walk.block(case.body)
+        cases.append((_matches_all(pattern), guard, walk.block(case.body), place))
     if body is not None:
         body.when = when
+    return ("match", subject, tuple(cases), header)
+
+
+def _matches_all(pattern: Node) -> bool:
+    """True for `_`, a name, and alternatives that end in one."""
+    if isinstance(pattern, ast.MatchOr):
+        return any(_matches_all(part) for part in pattern.patterns)
+    return isinstance(pattern, ast.MatchAs) and (pattern.pattern is None or _matches_all(pattern.pattern))
 
 
 def _cased(pattern: Node) -> tuple[str, ...]:
@@ -573,9 +615,9 @@ _HANDLERS: dict[type[Any], Any] = {
     ast.AsyncFunctionDef: _function,
     ast.AsyncWith: _with,
     ast.AugAssign: _augmented,
-    ast.Break: _nothing,
+    ast.Break: _jump,
     ast.ClassDef: _class,
-    ast.Continue: _nothing,
+    ast.Continue: _jump,
     ast.Delete: _delete,
     ast.Expr: _simple_expression,
     ast.For: _for,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from obs_lint.facts.model import Expr, Pos
+from obs_lint.facts.model import Block, Expr, Pos, Statement
 
 Raw = tuple[Any, ...]
 """A row of the facts, before it gets its fields' names."""
@@ -18,7 +18,7 @@ DEPTH = 100
 
 EXPRESSIONS: dict[type[Any], Callable[[Walk, Any, int], Expr]] = {}
 """By kind of node: convert an expression at a depth, record what it does. Filled by `expressions`."""
-STATEMENTS: dict[type[Any], Callable[[Walk, Any], None]] = {}
+STATEMENTS: dict[type[Any], Callable[[Walk, Any], Statement]] = {}
 """By kind of node: record what a statement does. Filled by `statements`."""
 
 OPERATORS: dict[type[Any], str] = {
@@ -82,6 +82,7 @@ class Walk:
         "annotation",
         "attributes",
         "bindings",
+        "body",
         "call",
         "calls",
         "classes",
@@ -130,6 +131,7 @@ class Walk:
         self.type_checking = {"TYPE_CHECKING"}
         self.statement: Pos = (1, 1, 1, 1)
         self.function: Body | None = None
+        self.body: Block = ()
         self.deferred: list[tuple[Any, ...]] = []
         self.late: list[tuple[int, Raw]] = []
         self.scope = -1
@@ -165,6 +167,7 @@ class Walk:
             self.main_guard,
             tuple(self.statements),
             tuple(self.subscripts),
+            self.body,
         )
 
     # scopes and bindings
@@ -313,10 +316,9 @@ class Walk:
 
     # statements
 
-    def block(self, statements: Sequence[Node]) -> None:
+    def block(self, statements: Sequence[Node]) -> Block:
         """Record what statements do."""
-        for node in statements:
-            STATEMENTS[node.__class__](self, node)
+        return tuple([STATEMENTS[node.__class__](self, node) for node in statements])
 
     def simple(self, node: Node) -> None:
         """Make a simple statement the current one."""
