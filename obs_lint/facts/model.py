@@ -29,8 +29,8 @@ points, and in a notebook lines counted over the joined code cells (`SourceFile.
     ("comp", kind, scope, elements, pos)        kind: list, set, dict, gen; the scope that its targets live in
     ("other", children, pos)                    slices, bytes, complex numbers, `...`
 
-Statements are tagged tuples too; a Block is a tuple of them. `pos` is that of the statement, of the header of a compound
-one.
+Statements are tagged tuples too; a Block is a tuple of them. `pos` is that of the statement, of a compound one its
+header.
 
     ("expr", value, pos)                        an expression by itself
     ("assign", value or None, pos)              with and without annotation, augmented
