@@ -27,6 +27,11 @@ CODES: dict[str, tuple[str, ...]] = {
     "local-telemetry-module": ("OBS101",),
     "adhoc-emit": ("OBS105", "OBS106"),
     "print": ("OBS108",),
+    "unregistered-event": ("OBS201",),
+    "registered-ok": ("OBS201",),
+    "dynamic-event": ("OBS202",),
+    "name-pattern": ("OBS203",),
+    "unused-event": ("OBS207",),
 }
 """The families of facts that can be judged, and the codes that report them."""
 

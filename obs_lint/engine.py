@@ -57,7 +57,7 @@ def run(
     pool = Pool(jobs)
     try:
         store = FactsStore(discovery.files, pool, cache, overlay)
-        report = lint(config, catalogue, discovery, store, Question(selected, missing, check_syntax))
+        report = lint(config, catalogue, discovery, store, cache, Question(selected, missing, check_syntax))
         store.finish()
     finally:
         pool.close()

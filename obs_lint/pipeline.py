@@ -13,6 +13,7 @@ from obs_lint.config.model import Config, wanting
 from obs_lint.diagnostic import Diagnostic
 from obs_lint.digests import blake2b
 from obs_lint.discovery import Discovery, ProjectFile
+from obs_lint.facts.cache import Cache
 from obs_lint.facts.model import Anchor
 from obs_lint.facts.scan import Profile
 from obs_lint.facts.store import FactsStore
@@ -54,7 +55,9 @@ class Plan:
     """The key of the configuration that it lacks to be active, "" where it is."""
 
 
-def lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: FactsStore, question: Question) -> Report:
+def lint(
+    config: Config, catalogue: Catalogue, discovery: Discovery, store: FactsStore, cache: Cache, question: Question
+) -> Report:
     """Scan, resolve, check, suppress: what there is to say of the files in `store`. Raises ConfigError."""
     whole = question.selected is None
     guess = wanting(config)
@@ -66,7 +69,7 @@ def lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fact
         own += EVIDENCE
     every_import = guess or bool(outside(config, discovery))
     store.scan(_profile(plans, discovery, (*anchors, *own), every_import=every_import))
-    project = Project(discovery, store)
+    project = Project(discovery, store, cache)
 
     inference: Inference | None = None
     if guess:
@@ -78,6 +81,7 @@ def lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fact
 
     failures = _unusable(discovery, store, question)
     active = [plan for plan in plans if not plan.needs]
+    failures += _registries(active, project)
     runs = [_bind(plan, project, store, question.selected, config) for plan in active]
     store.prefetch({file.path for run in runs for file in run.anchored})
     found: list[Diagnostic] = []
@@ -109,7 +113,23 @@ def lint(config: Config, catalogue: Catalogue, discovery: Discovery, store: Fact
         inference=inference,
         rules={code: (rule.why, rule.url) for code, rule in catalogue.rules.items() if code in codes},
         fail_on=config.fail_on,
+        inputs=tuple(project.inputs),
     )
+
+
+def _registries(plans: Iterable[Plan], project: Project) -> list[Failure]:
+    """Read the registries that the plans' rules need; returns what can't be used of them."""
+    failures: list[Failure] = []
+    for config in {id(plan.config): plan.config for plan in plans if "registry" in plan.rule.needs}.values():
+        from obs_lint.events.registries import registries
+
+        found = registries(project, config)
+        project.depends_on(*found.inputs)
+        failures += [
+            Failure("registry", p.place.path, f"{p.message}{f' ({p.help})' if p.help else ''}", *p.place[1:3])
+            for p in found.broken
+        ]
+    return failures
 
 
 def _unusable(discovery: Discovery, store: FactsStore, question: Question) -> list[Failure]:

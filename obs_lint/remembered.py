@@ -37,15 +37,27 @@ def recall(cache: Cache, name: str, newest: int) -> Report | None:
     made.
     """
     stored = cache.load("run-" + name[:16])
-    if not isinstance(stored, tuple) or len(stored) != 3 or stored[0] != name or newest >= stored[1] - _RACY_NS:
+    if not isinstance(stored, tuple) or len(stored) != 4 or stored[0] != name or newest >= stored[1] - _RACY_NS:
         return None
-    return _report(stored[2])
+    if any(_state(path) != known or known[1] >= stored[1] - _RACY_NS for path, *known in stored[2]):
+        return None
+    return _report(stored[3])
 
 
 def keep(cache: Cache, name: str, report: Report, started_ns: int) -> None:
     """Keep a Report whose run began at `started_ns` (`time.time_ns()`)."""
-    cache.save("run-" + name[:16], (name, min(started_ns, time.time_ns()), _plain(report)))
+    inputs = [(path, *_state(path)) for path in report.inputs]
+    cache.save("run-" + name[:16], (name, min(started_ns, time.time_ns()), inputs, _plain(report)))
     cache.keep_newest("run-", 12)
+
+
+def _state(path: str) -> list[int]:
+    """Size and time of a file or folder, [-1, -1] where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return [-1, -1]
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _span(span: Span) -> tuple[int, int, int, int]:

@@ -23,7 +23,8 @@ class Failure(NamedTuple):
     """Something that kept a part of the run from being done; it always ends in exit code 2."""
 
     code: str
-    """`OBS900` for a file that could not be read or parsed, `internal` for a check that crashed, `config`, `path`."""
+    """`OBS900` for a file that could not be read or parsed, `internal` for a check that crashed, `config`, `path`,
+    `registry` for an event registry that can't be used."""
     path: str
     message: str
     line: int = 1
@@ -83,6 +84,8 @@ class Report:
     rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Code → (why, url) of every rule that has a diagnostic; for the full format."""
     fail_on: Severity = Severity.ERROR
+    inputs: tuple[str, ...] = ()
+    """Files and folders outside the sources that the result depends on, absolute: those of the registries."""
 
     @property
     def exit_code(self) -> ExitCode:

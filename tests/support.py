@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from obs_lint.config.model import Config
 from obs_lint.discovery import discover
 from obs_lint.facts.extract import extract
 from obs_lint.facts.imports import find_imports, to_import
-from obs_lint.facts.model import FileFacts, LexicalImport
+from obs_lint.facts.model import Anchor, FileFacts, LexicalImport
+from obs_lint.facts.scan import Profile, Scanner
 from obs_lint.project import FactsSource, Project
 from obs_lint.source import SourceError, SourceFile, decode
 
@@ -36,6 +39,21 @@ class Sources(FactsSource):
             return extract(self._source(path))
         except SourceError:
             return None
+
+    def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
+        scanner = Scanner(Profile((), True, False, tuple(anchors)))
+        paths = self.texts.keys() if among is None else self.texts.keys() & among
+        return frozenset(path for path in paths if scanner.scan(path, self._source(path).text).anchors)
+
+    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        for path in self.texts:
+            for row in self.imports(path):
+                names = [name for name, _ in row.names or ()]
+                if not segments.isdisjoint([*row.module.split("."), *names]):
+                    yield path, row
+
+    def mentions(self, path: str, pattern: bytes) -> bool:
+        return re.search(pattern, self._source(path).text, re.MULTILINE) is not None
 
     def prefetch(self, paths: Iterable[str]) -> None:
         self.prefetched = [*paths]

@@ -964,7 +964,7 @@ def test_a_table_means_the_same_in_a_file(tmp_path: Path, table: dict[str, Any])
             config = run()
         except ConfigError as error:
             return error.key
-        return [(row.key, str(row.value), row.source) for row in rows(config)]
+        return sorted((row.key, str(row.value), row.source) for row in rows(config))
 
     direct = outcome(lambda: from_table(table, str(tmp_path)))
     written = outcome(lambda: load(str(tmp_path)))

@@ -11,6 +11,7 @@ from obs_lint.catalogue.schema import suggestion
 
 _ALWAYS = frozenset({"surface", "module"})
 """What `RuleRun.report` adds by itself."""
+_REPORTING = ("report", "report_at")
 
 
 @cache
@@ -28,7 +29,8 @@ def message_fields(check: str) -> frozenset[str] | None:
             tree = ast.parse(file.read())
     except (OSError, ValueError, SyntaxError):
         return None
-    own = signature(RuleRun.report).parameters
+    parameters = [p for method in _REPORTING for p in signature(getattr(RuleRun, method)).parameters.values()]
+    own = {parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD}
     found: set[str] = set()
     calls = list(_reports(tree))
     for call in calls:
@@ -39,13 +41,13 @@ def message_fields(check: str) -> frozenset[str] | None:
                 found.update(_keys(tree, keyword.value.id))
             else:
                 return None
-    return frozenset(found - own.keys()) | _ALWAYS if calls else None
+    return frozenset(found - own) | _ALWAYS if calls else None
 
 
 def _reports(tree: ast.Module) -> Iterator[ast.Call]:
-    """Yield the calls of `….run.report(…)` and `run.report(…)`."""
+    """Yield the calls of `….run.report(…)` and `run.report(…)`, and of `report_at`."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "report":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _REPORTING:
             yield node
 
 

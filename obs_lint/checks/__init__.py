@@ -39,6 +39,18 @@ CHECKS: Mapping[str, str] = {
     "suppression-use": "obs_lint.checks.suppression_use",
     "stale-pattern": "obs_lint.checks.stale_pattern",
     "parsable": "obs_lint.checks.parsable",
+    "unregistered-event": "obs_lint.checks.unregistered_event",
+    "unresolvable-event": "obs_lint.checks.unresolvable_event",
+    "event-name": "obs_lint.checks.event_name",
+    "payload-field": "obs_lint.checks.payload_field",
+    "event-severity": "obs_lint.checks.event_severity",
+    "never-emitted": "obs_lint.checks.never_emitted",
+    "sensitive-field": "obs_lint.checks.sensitive_field",
+    "deprecated-event": "obs_lint.checks.deprecated_event",
+    "event-context": "obs_lint.checks.event_context",
+    "foreign-producer": "obs_lint.checks.foreign_producer",
+    "registry-problem": "obs_lint.checks.registry_problem",
+    "stale-lock": "obs_lint.checks.stale_lock",
 }
 """Kind of check → module that holds it as `CHECK`; imported when a rule needs it."""
 

@@ -14,6 +14,7 @@ from obs_lint.rule import Rule
 
 if TYPE_CHECKING:
     from obs_lint.project import Project
+    from obs_lint.registry.model import Place
 
 __all__ = ["Anchor", "RuleRun"]
 
@@ -70,6 +71,43 @@ class RuleRun(Generic[OptionsT]):
             target=target,
             help=fields.get("help") or rule.help.format_map(fields),
             lines=lines,
+            trail=trail,
+            fix=fix,
+            cell=cell,
+        )
+
+    def report_at(
+        self,
+        place: Place,
+        *,
+        target: str = "",
+        within: str = "",
+        trail: tuple[TrailStep, ...] = (),
+        fix: Fix | None = None,
+        **fields: Any,
+    ) -> Diagnostic:
+        """Make a Diagnostic for a place that need not lie in a Python file of the project: the YAML of a registry.
+
+        `fields` fill the message and the help, as in `report`; `target` and `within` tell findings in one file apart.
+        """
+        rule = self.rule
+        fields.setdefault("surface", (self.config.surface or ("the observability surface",))[0])
+        fields.setdefault("module", target)
+        symbol, cell, first = "", None, 0
+        if place.path in self.project.files:
+            symbol = self.project.symbol(place.path, -1)
+            cell, first = self.project.cell_of(place.path, place.line)
+        end = (place.end_line, place.end_column) if place.end_line else (place.line, place.column + 1)
+        return Diagnostic(
+            code=rule.code,
+            slug=rule.slug,
+            severity=rule.severity,
+            message=rule.message.format_map(fields),
+            path=place.path,
+            span=Span(Position(place.line - first, place.column), Position(end[0] - first, end[1])),
+            symbol=".".join(part for part in (symbol, within) if part),
+            target=target,
+            help=fields.get("help") or rule.help.format_map(fields),
             trail=trail,
             fix=fix,
             cell=cell,

@@ -11,6 +11,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rule": ("obs_lint.cli.rule", "explain a rule, or list all of them"),
     "init": ("obs_lint.cli.init", "detect the surface and write the configuration"),
     "config": ("obs_lint.cli.config", "show the resolved configuration and where each value comes from"),
+    "registry": ("obs_lint.cli.registry", "compile, check, list and compare the event registry"),
+    "inventory": ("obs_lint.cli.inventory", "list every event, emitter and emission"),
 }
 """Name → module and one-line help."""
 

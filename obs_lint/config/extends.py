@@ -69,21 +69,26 @@ def target(entry: str, folder: str, root: str, environment: str | None) -> Targe
 
 def _package(name: str, root: str, environment: str | None) -> Target:
     """Find obs-lint.toml in an installed package without importing it."""
+    folders = package_folders(name, root, environment)
+    for folder in folders:
+        file = os.path.join(folder, FILE_NAME)
+        if os.path.isfile(file):
+            return Target(os.path.abspath(file), f"package:{name}")
+    if not folders:
+        raise NotFoundError("is a module, not a package", f"it has no folder for {FILE_NAME}")
+    raise NotFoundError(f"has no {FILE_NAME}", f"looked in {posix(folders[0])}")
+
+
+def package_folders(name: str, root: str, environment: str | None) -> list[str]:
+    """Return the folders of an installed package, [] for a plain module. Nothing is imported. Raises NotFoundError."""
     if not name or any(not part.isidentifier() for part in name.split(".")):
         raise NotFoundError("names no package", "write package:name, with dots for subpackages")
     searched: list[str] = []
     for paths in _search_paths(root, environment):
         searched += paths or ["sys.path"]
         locations = _locations(name, paths)
-        if locations is None:
-            continue
-        for location in locations:
-            file = os.path.join(location, FILE_NAME)
-            if os.path.isfile(file):
-                return Target(os.path.abspath(file), f"package:{name}")
-        if not locations:
-            raise NotFoundError("is a module, not a package", f"it has no folder for {FILE_NAME}")
-        raise NotFoundError(f"has no {FILE_NAME}", f"looked in {posix(locations[0])}")
+        if locations is not None:
+            return locations
     where = ", ".join(posix(path) for path in dict.fromkeys(searched))
     raise NotFoundError(
         "is not installed", f"looked in {where}" + ("" if environment else "; `environment` names others")

@@ -151,19 +151,21 @@ def _registry(value: str) -> Problem | None:
         return (f"names nothing after {kind}:", "")
     if kind == "python":
         module, colon, name = rest.partition(":")
-        if not colon or _dotted(module) or _dotted(name):
-            return ("is no python source", "write python:module:EnumOrClass")
+        if _dotted(module) or (colon and name != "*" and _name(name)):
+            return ("is no python source", "write python:module:EnumOrClass, or python:module for all in a module")
     return None
 
 
 def registry_name(value: str) -> Problem | None:
     """Problem of `name` of a python: source."""
     kind, _, rest = value.partition(":")
-    if value in ("value", "member", "class") or (kind in ("attribute", "method") and rest.isidentifier()):
+    if value in ("value", "member", "class") or (kind in ("attribute", "method", "keyword") and rest.isidentifier()):
+        return None
+    if kind == "decorator" and not _name(rest):
         return None
     return (
         "says not where an event's name is",
-        "one of value, member, class, attribute:NAME, method:NAME",
+        "one of value, member, class, attribute:NAME, method:NAME, keyword:NAME, decorator:NAME",
     )
 
 

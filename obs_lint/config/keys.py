@@ -118,7 +118,8 @@ _REGISTRY_SOURCE = Table(
         Key(
             "name",
             Text(),
-            "Where names are. python: value, member, class, attribute:NAME or method:NAME; yaml: `{category}.{name}`.",
+            "Where names are. python: value, member, class, or attribute:, method:, keyword:, decorator:NAME; "
+            "yaml: a pattern.",
             unset="the source's own way",
         ),
         Key("call", Text(forms.NAME), "The call that declares an event, for declarations made by calls.", unset="none"),

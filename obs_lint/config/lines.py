@@ -17,10 +17,13 @@ def dotted_key(path: Path) -> str:
             out += f"[{part}]"
         else:
             plain = bool(part) and all(c.isascii() and (c.isalnum() or c in "-_") for c in part)
-            out += ("." if out else "") + (
-                part if plain else '"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            )
+            out += ("." if out else "") + (part if plain else _in_quotes(part))
     return out
+
+
+def _in_quotes(part: str) -> str:
+    text = part.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(f"\\u{ord(c):04X}" if c < " " or c in "\x7f\x85\u2028\u2029" else c for c in text) + '"'
 
 
 def split_key(key: str) -> Path:
@@ -53,6 +56,10 @@ def _quoted(key: str, index: int) -> tuple[int, str]:
     while index < len(key) and key[index] != '"':
         if key[index] == "\\":
             index += 1
+            if key[index : index + 1] == "u":
+                out += chr(int(key[index + 1 : index + 5], 16))
+                index += 5
+                continue
         out += key[index : index + 1]
         index += 1
     return index + 1, out

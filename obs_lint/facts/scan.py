@@ -47,7 +47,7 @@ class Scan(NamedTuple):
 class Scanner:
     """Scans file after file by one profile."""
 
-    __slots__ = ("_anchors", "_judge", "_roots", "_roots_bytes", "_words", "profile")
+    __slots__ = ("_always", "_anchors", "_judge", "_roots", "_roots_bytes", "_words", "profile")
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -67,6 +67,7 @@ class Scanner:
             )
             for number, anchor in enumerate(profile.anchors)
         )
+        self._always = any(not anchor.words and not anchor.modules for anchor in profile.anchors)
 
     def scan(self, path: str, raw: bytes) -> Scan:
         """Scan the bytes of one file."""
@@ -98,7 +99,7 @@ class Scanner:
                 use = self._use(data, statement) if self.profile.judge_use else RUNTIME
                 banned.append((number, use, _enclosing(data, statement) if statement[6] else ""))
         anchors = 0
-        if present or imports:
+        if present or imports or self._always:
             modules: frozenset[str] | None = None
             for number, needs, names, pattern, near, some in self._anchors:
                 if needs & ~present:

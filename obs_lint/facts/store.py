@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from obs_lint.digests import blake2b
 from obs_lint.discovery import ProjectFile
 from obs_lint.facts.cache import Cache, key_of
 from obs_lint.facts.imports import RawImport, to_import
-from obs_lint.facts.model import FACTS_VERSION, FileFacts, LexicalImport
+from obs_lint.facts.model import FACTS_VERSION, Anchor, FileFacts, LexicalImport
 from obs_lint.facts.pool import Pool, facts_of
 from obs_lint.facts.scan import Profile, Scan, Scanner, read
 
@@ -54,6 +55,7 @@ class FactsStore:
         self._blobs: dict[str, bytes] = {}
         self._remembered: dict[bytes, bytes] | None = None
         self._learned = False
+        self._scanned: dict[Anchor, int] = {}
         self.problems: dict[str, Problem] = {}
         """Files that could not be read or parsed where somebody had to understand them."""
         self.unreadable: dict[str, str] = {}
@@ -63,6 +65,7 @@ class FactsStore:
     def scan(self, profile: Profile) -> None:
         """Scan every file, or remember what an earlier run found."""
         name = f"scan-{key_of(profile)}"
+        self._scanned = {anchor: 1 << bit for bit, anchor in enumerate(profile.anchors)}
         cached = self._cache.load(name)
         known: Mapping[str, tuple[int, int, bytes, tuple[object, ...]]] = {}
         trusted = 0
@@ -90,7 +93,7 @@ class FactsStore:
         disk = [file for file in todo if file.path not in overlay]
         results = self._pool.map(
             "scan",
-            (self._cache.enabled, (*profile[:3], tuple(tuple(a) for a in profile.anchors), profile.version)),
+            (self._cache.enabled, _plain(profile)),
             [(file.path, file.absolute) for file in disk],
             [file.size for file in disk],
         )
@@ -115,6 +118,36 @@ class FactsStore:
     def anchored(self, bit: int) -> frozenset[str]:
         """Paths of the files that match any of the anchors in the mask."""
         return frozenset(path for path, scan in self._scans.items() if scan.anchors & bit)
+
+    def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
+        """Return the paths of the files (of those in `among`) that match any of the anchors.
+
+        Those that the scan looked for cost nothing; for others every file is read again.
+        """
+        anchors = tuple(dict.fromkeys(anchors))
+        mask = 0
+        for anchor in anchors:
+            mask |= self._scanned.get(anchor, 0)
+        found = self.anchored(mask) if mask else frozenset()
+        if among is not None:
+            found &= among
+        missing = tuple(anchor for anchor in anchors if anchor not in self._scanned)
+        if not missing:
+            return found
+        profile = Profile((), False, False, missing)
+        scanner = Scanner(profile)
+        wanted = self._files.keys() if among is None else self._files.keys() & among
+        unsaved = [(path, data) for path, data in self._overlay.items() if path in wanted]
+        more = {path for path, data in unsaved if scanner.scan(path, data).anchors}
+        rest = [f for p, f in self._files.items() if p in wanted and p not in found and p not in self._overlay]
+        results = self._pool.map(
+            "scan",
+            (False, _plain(profile)),
+            [(file.path, file.absolute) for file in rest],
+            [file.size for file in rest],
+        )
+        more |= {f.path for f, (_, raw) in zip(rest, results, strict=True) if not isinstance(raw, str) and raw[2]}
+        return found | more
 
     def banned(self) -> Iterable[tuple[str, tuple[Banned, ...]]]:
         """Yield the files that import one of the profile's roots, with those imports."""
@@ -308,6 +341,10 @@ class FactsStore:
                 kept = {key: blob for key, blob in kept.items() if key in current}
             self._cache.save("facts", (FACTS_VERSION, kept))
             self._learned = False
+
+
+def _plain(profile: Profile) -> tuple[object, ...]:
+    return (*profile[:3], tuple(tuple(anchor) for anchor in profile.anchors), profile.version)
 
 
 def _suffix(path: str) -> bytes:

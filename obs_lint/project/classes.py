@@ -261,16 +261,17 @@ class Classes:
                 break
         if found is None and not groups and annotation is None:
             return self._elsewhere(thing, name, skip, externals)
+        left_open = found is None and not groups
         things = union([found or (), *groups])
         if instance and annotation is not None and any(t.kind == "const" for t in things) and self._has_fields(thing):
             things = union((things, UNTOLD))
         if annotation is not None:
             things = resolver.names.promised(things, annotation, keep=True)
-        return self._complete(resolver.names.labelled(things, dotted, home), thing, name, skip)
+        return self._complete(resolver.names.labelled(things, dotted, home), thing, name, skip, left_open)
 
-    def _complete(self, things: Things, thing: Thing, name: str, skip: int) -> Things:
+    def _complete(self, things: Things, thing: Thing, name: str, skip: int, left_open: bool = False) -> Things:
         if thing.open and self._resolver.exact and not skip:
-            return self._with_overrides(things, thing, name)
+            return self._with_overrides(things, thing, name, left_open)
         return things
 
     def _elsewhere(self, thing: Thing, name: str, skip: int, externals: list[str]) -> Things:
@@ -543,16 +544,24 @@ class Classes:
 
     # -- subclasses
 
-    def _with_overrides(self, own: Things, thing: Thing, name: str) -> Things:
-        """Add what subclasses say, where the attribute is a value: `self.EVENT` in a base class is any of them."""
-        if not any(found.kind in ("const", "display") or found.member for found in own) and not self._is_declared(
-            thing, name
+    def _with_overrides(self, own: Things, thing: Thing, name: str, left_open: bool) -> Things:
+        """Add what subclasses say, where the attribute is a value: `self.EVENT` in a base class is any of them.
+
+        `left_open`: no class above gives it a value; it is what subclasses give it, where all of the last ones do.
+        """
+        if not any(found.kind in ("const", "display") or found.member for found in own) and not (
+            left_open or self._is_declared(thing, name)
         ):
             return own
         subclasses = self.subclasses(thing.path, thing.index)
         if subclasses is None:
             return union((own, UNTOLD))
         groups = [own]
+        if left_open and subclasses:
+            inner = {ancestor for row in subclasses for ancestor in self.ancestors(*row)[1:]}
+            if all(row in inner or self._gives(*row, name) for row in subclasses):
+                subclasses = tuple(row for row in subclasses if row not in inner or self._gives(*row, name))
+                groups = []
         for path, index in subclasses:
             view = self._resolver.view(path)
             if view is None:
@@ -561,6 +570,19 @@ class Classes:
             key = ("class", path, index, name, thing.kind == "instance", "", False, 0)
             groups.append(self._resolver.guarded(key, self._search, other, name, 0))
         return union(groups)
+
+    def _gives(self, path: str, index: int, name: str) -> bool:
+        """True where the class or one of its bases gives an attribute a value."""
+        for ancestor in self.ancestors(path, index):
+            view = self._resolver.view(ancestor[0]) if isinstance(ancestor, tuple) else None
+            if view is None:
+                continue
+            bindings = view.scopes[view.classes[int(ancestor[1])].scope].bindings.get(name, ())
+            if any(binding.kind not in ("declare", "delete") for binding in bindings):
+                return True
+            if self._assignments(view, int(ancestor[1]), name, True):
+                return True
+        return False
 
     def _is_declared(self, thing: Thing, name: str) -> bool:
         """True where the class says of an attribute that it is there, and leaves the value to others."""

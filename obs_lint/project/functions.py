@@ -46,6 +46,11 @@ class Functions:
         self._kept: list[object] = []
         self.typevars = TypeVariables(resolver)
 
+    def next_serial(self) -> int:
+        """Return a number that tells one call's context from all others."""
+        self._serial += 1
+        return self._serial
+
     # -- results
 
     def returned(self, function: Thing, view: FileView | None, scope: int, call: Expr | None) -> Things:
@@ -134,8 +139,7 @@ class Functions:
         resolver = self._resolver
         row = home.functions[index]
         outer = resolver.context
-        self._serial += 1
-        resolver.context = Context(home.path, row.scope, values, whole, outer, self._serial, depth)
+        resolver.context = Context(home.path, row.scope, values, whole, outer, self.next_serial(), depth)
         try:
             return self._returns(home, index) if name is None else self._inferred(home, row, name)
         finally:

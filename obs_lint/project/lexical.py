@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from obs_lint.facts.model import FileFacts, LexicalImport
+from obs_lint.facts.model import Anchor, FileFacts, LexicalImport
 from obs_lint.facts.store import Banned
 
 
@@ -32,6 +33,9 @@ class FactsSource(Protocol):
 
     def mentions(self, path: str, pattern: bytes) -> bool:
         """True where the bytes pattern is found in the file (re.MULTILINE)."""
+
+    def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
+        """Return the paths of the files (of those in `among`) that match any of the anchors."""
 
     def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
         """Yield absolute imports whose first segment is one of `roots`."""
@@ -68,6 +72,13 @@ class LexicalQueries:
     def mentions(self, path: str, pattern: bytes) -> bool:
         """True where the bytes pattern is found in the file (re.MULTILINE)."""
         return self.source.mentions(path, pattern)
+
+    def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
+        """Return the paths of the files (of those in `among`) that match any of the anchors.
+
+        Anchors that the run's scan looked for cost nothing.
+        """
+        return self.source.matching(anchors, among)
 
     def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
         """Yield (path, import) of the absolute imports whose first segment is one of `roots`."""

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Position, TrailStep
 from obs_lint.discovery import Discovery, ProjectFile
-from obs_lint.facts.model import Expr, FileFacts, LexicalImport
+from obs_lint.facts.cache import Cache
+from obs_lint.facts.model import Binding, Expr, FileFacts, LexicalImport
 from obs_lint.patterns import is_path_glob, names_match, path_matches
+from obs_lint.project.application import Application
 from obs_lint.project.lexical import FactsSource, LexicalQueries
 from obs_lint.project.modules import Modules
 from obs_lint.project.origin import Origin
-from obs_lint.project.thing import UNTOLD_KINDS, Step, Thing, Things
+from obs_lint.project.thing import UNTOLD, UNTOLD_KINDS, Step, Thing, Things, as_kind
 from obs_lint.project.values import Value, Values
 
 if TYPE_CHECKING:
     from obs_lint.project.resolve import Resolver
 
+Shared = TypeVar("Shared")
+
 _MAX_VALUES = 64
 _MAX_TRAIL = 32
+_NOWHERE = (1, 1, 1, 1)
 _PUBLIC = frozenset(
     {"external", "module", "function", "class", "variable", "instance", "result", "member", "parameter"}
 )
@@ -29,10 +34,14 @@ _PUBLIC = frozenset(
 class Project(LexicalQueries):
     """Answers questions about names. Facts are fetched when a question needs them, and every answer is kept."""
 
-    def __init__(self, discovery: Discovery, source: FactsSource) -> None:
-        """`discovery` says which modules exist, `source` what is in them."""
+    def __init__(self, discovery: Discovery, source: FactsSource, cache: Cache | None = None) -> None:
+        """`discovery` says which modules exist, `source` what is in them; what is learned may be kept in `cache`."""
         self.discovery = discovery
         self.source = source
+        self.cache = cache or Cache(None)
+        self._shared: dict[Hashable, Any] = {}
+        self.inputs: dict[str, None] = {}
+        """Files and folders beside the sources that answers depend on, absolute."""
         self.modules = Modules(discovery, source.imports)
         self.files: Mapping[str, ProjectFile] = self.modules.files
         self._made: Resolver | None = None
@@ -49,6 +58,17 @@ class Project(LexicalQueries):
 
             self._made = Resolver(self.modules, self.source.facts, self.source.prefetch)
         return self._made
+
+    def once(self, key: Hashable, make: Callable[[], Shared]) -> Shared:
+        """Return what `make` returns, made once for each key: for answers that several checks share."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        found: Shared = self._shared[key]
+        return found
+
+    def depends_on(self, *paths: str) -> None:
+        """Say that a result depends on files or folders (absolute) that are no sources of the project."""
+        self.inputs |= dict.fromkeys(paths)
 
     # -- files and modules
 
@@ -158,12 +178,14 @@ class Project(LexicalQueries):
 
     def resolve_attribute(self, origin: Origin, attr: str) -> tuple[Origin, ...]:
         """What `origin.attr` may be: through re-exports, inheritance, annotations, `__all__`, PEP 562."""
+        return self._origins(self._resolver.ask_attribute(self._thing(origin), attr), "")
+
+    def _thing(self, origin: Origin) -> Thing:
+        """Return what an Origin stands for, without the way that led to it."""
         thing = self._things.get(origin)
         if thing is None:
-            thing = Thing(origin.kind, origin.name, origin.path, origin.index, member=origin.member)
-        else:
-            thing = Thing(*thing[:8], thing.partial)
-        return self._origins(self._resolver.ask_attribute(thing, attr), "")
+            return Thing(origin.kind, origin.name, origin.path, origin.index, member=origin.member)
+        return Thing(*thing[:8], thing.partial)
 
     def public_names(self, path: str) -> tuple[str, ...]:
         """Names that `from module import *` brings in, sorted: `__all__`, or what has no leading underscore.
@@ -185,7 +207,9 @@ class Project(LexicalQueries):
         view = self._resolver.view(path)
         if view is None:
             return Values(unknown=expr)
-        things = self._resolver.ask(view, scope, expr, exact=True)
+        return self._valued(self._resolver.ask(view, scope, expr, exact=True), path, expr)
+
+    def _valued(self, things: Things, path: str, expr: Expr) -> Values:
         known: dict[tuple[object, ...], Value] = {}
         unknown: Expr | None = None
         complete = bool(things)
@@ -199,6 +223,81 @@ class Project(LexicalQueries):
             for value in found:
                 known.setdefault((value.value.__class__, value.value, value.member), value)
         return Values(tuple(known.values()), complete, None if complete else unknown or expr)
+
+    # -- alternatives as the resolver has them
+
+    def evaluate(self, path: str, scope: int, expr: Expr, application: Application | None = None) -> Things:
+        """Return the alternatives of an expression, to be put together, sorted out, and read by `read`.
+
+        With an application, the expression lies in the body of that function, and its parameters are what that call
+        makes of them.
+        """
+        view = self._resolver.view(path)
+        if view is None:
+            return UNTOLD
+        if application is None:
+            return self._resolver.ask(view, scope, expr, exact=True)
+        return self._resolver.ask_within(view, scope, expr, application)
+
+    def call(self, things: Things) -> Things:
+        """Return what calling them gives, as far as that can be told without arguments."""
+        return self._resolver.ask_call(things)
+
+    def read(self, thing: Thing) -> tuple[Value, ...] | None:
+        """Return the values that one alternative can have, None where that can't be told."""
+        return self._resolver.values_of(thing)
+
+    def bound(self, path: str, scope: int, name: str) -> tuple[int, tuple[Binding, ...]] | None:
+        """Return the scope in which `name`, used in `scope`, is bound, and its bindings; None where there are none."""
+        view = self._resolver.view(path)
+        return None if view is None else view.find(scope, name)
+
+    # -- classes
+
+    def ancestors(self, path: str, index: int) -> tuple[tuple[str, int] | str, ...]:
+        """Return a first-party class and its bases in method resolution order, those that can't be told left out.
+
+        (path, index into that file's classes) of first-party ones, dotted names of others.
+        """
+        self._resolver.begin(False)
+        return self._resolver.classes.ancestors(path, index)
+
+    def enum_kind(self, path: str, index: int) -> str:
+        """Return what makes a first-party class an enum (`Enum`, `StrEnum`, `str Enum`, …), "" if it is none."""
+        self._resolver.begin(False)
+        return self._resolver.classes.enum_kind(path, index)
+
+    def returned(self, origin: Origin, method: str) -> Values | None:
+        """Values that a method or property of `origin`, a first-party class or object, returns for an object of it.
+
+        The return statements decide, whatever the annotation says. None where no first-party class defines it, or
+        where it returns nothing.
+        """
+        self._resolver.begin(True)
+        receiver = as_kind(self._thing(origin), "instance") if origin.kind == "class" else self._thing(origin)
+        function = self._resolver.classes.method(receiver, method)
+        view = None if function is None else self._resolver.view(function.path)
+        if function is None or view is None or not view.functions[function.index].returns:
+            return None
+        return self._valued(self._resolver.functions.looked_up(function, ""), function.path, ("name", method, _NOWHERE))
+
+    def is_overridden(self, path: str, function: int) -> bool:
+        """True for a method that a first-party subclass of its class defines again, or where that can't be told."""
+        view = self._resolver.view(path)
+        if view is None:
+            return True
+        row = view.functions[function]
+        if row.owner < 0:
+            return False
+        self._resolver.begin(False)
+        subclasses = self._resolver.classes.subclasses(path, row.owner)
+        if subclasses is None:
+            return True
+        for where, index in subclasses:
+            other = self._resolver.view(where)
+            if other is None or row.name in other.scopes[other.classes[index].scope].bindings:
+                return True
+        return False
 
     # -- from Things to Origins
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 
 from obs_lint.facts.model import Attribute, Expr, FileFacts
 from obs_lint.project.annotations import Annotations, canonical
-from obs_lint.project.answers import Answers
+from obs_lint.project.answers import Answers, Context
+from obs_lint.project.application import Application
 from obs_lint.project.calls import Calls
 from obs_lint.project.classes import Classes
 from obs_lint.project.constants import Constants
@@ -61,6 +62,29 @@ class Resolver(Answers):
         if self.steps <= 0:
             self.give_up()
         return things
+
+    def ask_within(self, view: FileView, scope: int, expr: Expr, application: Application) -> Things:
+        """Evaluate an expression of a function's body for one call of the function."""
+        home = self.view(application.path)
+        if home is None:
+            return UNTOLD
+        self.begin(True)
+        body = home.functions[application.function].scope
+        serial = self.functions.next_serial()
+        self.context = Context(home.path, body, dict(application.given), application.whole, None, serial, 1)
+        try:
+            return self.evaluate(view, scope, expr)
+        finally:
+            self.context = None
+
+    def ask_call(self, things: Things) -> Things:
+        """Evaluate a call whose arguments nobody knows, for somebody outside."""
+        self.begin(True)
+        groups: list[Things] = []
+        for thing in things:
+            view = self.view(thing.path) if thing.path else None
+            groups.append(UNTOLD if view is None else self.calls.call(thing, view, 0, None))
+        return union(groups)
 
     def ask_attribute(self, thing: Thing, name: str) -> Things:
         """Look up an attribute for somebody outside."""

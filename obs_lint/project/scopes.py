@@ -190,11 +190,11 @@ class FileView:
                 break
         if (
             earlier
-            and first < earlier - 1
+            and first < earlier
             and bindings[earlier - 1].kind in _KILLING
             and self._is_straight(places[earlier - 1], use)
         ):
-            first, certain = earlier - 1, True
+            return Reach(earlier - 1, earlier, True)
         column = order.column
         in_block = self.facts.statements[use][1] == column and not self._is_header(use) and self._contains(use, pos)
         after = use if in_block else self._next_in_block(use, column)

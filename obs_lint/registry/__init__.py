@@ -1,0 +1,1 @@
+"""The event registry as declared in files: reading, checking, comparing and compiling it. Knows nothing of code."""

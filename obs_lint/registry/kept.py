@@ -1,0 +1,68 @@
+"""Registries read before: kept in the cache for as long as none of their files changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from obs_lint.config.model import RegistrySource
+from obs_lint.digests import blake2b
+from obs_lint.facts.cache import Cache, key_of
+from obs_lint.registry.model import Place, Problem, Registry
+from obs_lint.registry.reader import Reader
+from obs_lint.registry.sources import read as read_source
+
+_FORMAT = 1
+"""Raise it when the meaning of what is kept changes."""
+
+
+def state(path: str) -> str:
+    """Return what a file holds or a folder lists, as a digest; "" where there is neither."""
+    try:
+        with open(path, "rb") as stream:
+            return blake2b(stream.read(), digest_size=16).hexdigest()
+    except OSError:
+        pass
+    try:
+        return blake2b("\0".join(sorted(os.listdir(path))).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    except OSError:
+        return ""
+
+
+def unchanged(inputs: Iterable[tuple[str, str]]) -> bool:
+    """True where every (path, state) is as it was."""
+    return all(state(path) == known for path, known in inputs)
+
+
+def read(source: RegistrySource, reader: Reader, cache: Cache) -> Registry:
+    """Read a source, or take it from the cache. `reader` is asked for nothing else. Raises RegistryError."""
+    name = "registry-" + key_of(_FORMAT, reader.root, reader.environment, source)
+    if cache.enabled:
+        from obs_lint.registry.plain import registry_of
+
+        known = cache.load(name)
+        if isinstance(known, tuple) and len(known) == 2 and unchanged(known[0]):
+            return replace(registry_of(known[1]), inputs=tuple(path for path, _ in known[0]))
+    registry = replace(read_source(source, reader), inputs=reader.inputs)
+    if cache.enabled and registry.inputs:
+        from obs_lint.registry.plain import plain
+
+        cache.save(name, (tuple((path, state(path)) for path in registry.inputs), plain(registry)))
+        cache.keep_newest("registry-", 24)
+    return registry
+
+
+def problems(registry: Registry, cache: Cache, judge: Callable[[Registry], tuple[Problem, ...]]) -> tuple[Problem, ...]:
+    """Return what `judge` says of a registry; kept for as long as none of the registry's files changes."""
+    if not cache.enabled or not registry.inputs:
+        return judge(registry)
+    name = "contracts-" + key_of(_FORMAT, registry.source, registry.inputs)
+    known = cache.load(name)
+    if isinstance(known, tuple) and len(known) == 2 and unchanged(known[0]):
+        return tuple(Problem(code, message, Place(*at), *rest) for code, message, at, *rest in known[1])
+    found = judge(registry)
+    rows = tuple((p.code, p.message, tuple(p.place), p.help, p.target, p.fatal) for p in found)
+    cache.save(name, (tuple((path, state(path)) for path in registry.inputs), rows))
+    cache.keep_newest("contracts-", 24)
+    return found

@@ -1,0 +1,6 @@
+from enum import StrEnum
+
+
+class Ev(StrEnum):
+    OLD = "shop.old"
+    NEW = "shop.new"

@@ -1,0 +1,5 @@
+from enum import StrEnum
+
+
+class Ev(StrEnum):
+    FAILED = "shop.failed"

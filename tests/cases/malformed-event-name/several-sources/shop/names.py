@@ -1,0 +1,5 @@
+from enum import StrEnum
+
+
+class Ev(StrEnum):
+    SEEN = "Whatever It Is"

@@ -1,0 +1,2 @@
+def defer(function):
+    return function

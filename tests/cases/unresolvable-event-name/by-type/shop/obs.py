@@ -1,0 +1,6 @@
+def emit(event_name, payload=None):
+    print(event_name, payload)
+
+
+def fire(event):
+    print(event)
