@@ -56,7 +56,9 @@ def _problems(cache: Cache, declared: Registries) -> Iterator[Problem]:
 
 
 def _judged(cache: Cache, registry: Registry) -> tuple[Problem, ...]:
-    """Judge one source, unless its files are those of a run before."""
+    """Judge one source, unless its files are those of a run before. A lock was judged when it was built."""
+    if kind_of(registry.source) == "lock":
+        return ()
     digest = _digest(registry) if cache.enabled else ""
     name = f"contracts-{digest[:16]}"
     if digest:

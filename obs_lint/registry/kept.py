@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from obs_lint.config.model import RegistrySource
 from obs_lint.digests import blake2b
 from obs_lint.facts.cache import Cache, key_of
-from obs_lint.registry.model import Place, Problem, Registry
+from obs_lint.registry.model import Registry
 from obs_lint.registry.reader import Reader
 from obs_lint.registry.sources import read as read_source
 
@@ -51,18 +51,3 @@ def read(source: RegistrySource, reader: Reader, cache: Cache) -> Registry:
         cache.save(name, (tuple((path, state(path)) for path in registry.inputs), plain(registry)))
         cache.keep_newest("registry-", 24)
     return registry
-
-
-def problems(registry: Registry, cache: Cache, judge: Callable[[Registry], tuple[Problem, ...]]) -> tuple[Problem, ...]:
-    """Return what `judge` says of a registry; kept for as long as none of the registry's files changes."""
-    if not cache.enabled or not registry.inputs:
-        return judge(registry)
-    name = "contracts-" + key_of(_FORMAT, registry.source, registry.inputs)
-    known = cache.load(name)
-    if isinstance(known, tuple) and len(known) == 2 and unchanged(known[0]):
-        return tuple(Problem(code, message, Place(*at), *rest) for code, message, at, *rest in known[1])
-    found = judge(registry)
-    rows = tuple((p.code, p.message, tuple(p.place), p.help, p.target, p.fatal) for p in found)
-    cache.save(name, (tuple((path, state(path)) for path in registry.inputs), rows))
-    cache.keep_newest("contracts-", 24)
-    return found
