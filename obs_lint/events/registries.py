@@ -182,7 +182,7 @@ def _placed(problem: Problem, config: Config, index: int, source: RegistrySource
         file, line = where(config, "registry", source.source)
     return Problem(
         problem.code,
-        f"registry source `{source.source}`: {problem.message}",
+        f"source `{source.source}`: {problem.message}",
         Place(file, line or 1),
         problem.help,
         problem.target,
