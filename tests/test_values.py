@@ -428,6 +428,15 @@ reveal(Status.NEW.value)  # = 'new'
 reveal(Status.NEW)  # = 'new'@dj.Status.NEW
 reveal(Status.OLD.value)  # = 'old'
 """,
+    "items stored beside a comprehension": """
+--- m.py
+def f():
+    p = {k: True for k in ("c", "a")}
+    p["a"] = None
+    reveal(p.pop("a", 1))  # = 1 True None …
+    q = {k: "x" for k in ("c", "a")}
+    reveal(q["a"])  # = 'x'
+""",
     "through functions": """
 --- m.py
 PREFIX = "job"

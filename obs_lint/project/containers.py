@@ -163,12 +163,12 @@ class Containers:
         view = self._resolver.view(path)
         if view is None or expr[0] not in ("dict", "comp"):
             return UNTOLD
-        if expr[0] == "comp":
-            return self._resolver.evaluate(view, expr[2], expr[3][-1])
         groups: list[Things] = []
         if thing.open:
             groups += self._stored(thing, view)
             groups.append(UNTOLD)
+        if expr[0] == "comp":
+            return union([*groups, self._resolver.evaluate(view, expr[2], expr[3][-1])])
         for key, value in expr[1]:
             found = self._resolver.evaluate(view, scope, value)
             groups.append(found if key is not None else union([self.values(t) for t in found]))
