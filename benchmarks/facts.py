@@ -32,6 +32,10 @@ CODES: dict[str, tuple[str, ...]] = {
     "dynamic-event": ("OBS202",),
     "name-pattern": ("OBS203",),
     "unused-event": ("OBS207",),
+    "missing-instrument": ("OBS301",),
+    "http-no-correlation": ("OBS401",),
+    "corr-name": ("OBS404",),
+    "swallowed": ("OBS501",),
 }
 """The families of facts that can be judged, and the codes that report them."""
 

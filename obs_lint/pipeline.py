@@ -214,6 +214,7 @@ def _profile(plans: Sequence[Plan], discovery: Discovery, anchors: Sequence[Anch
     for plan in plans:
         if plan.check.name == "banned-import":
             judge = judge or plan.config.type_checking_imports == "allow"
+            only_imports = only_imports and not plan.options.replacements
         elif plan.check.name not in _LEXICAL:
             only_imports = False
     return Profile(tuple(sorted(roots)), every_import or not only_imports, judge, tuple(anchors))

@@ -47,6 +47,8 @@ class Summary(NamedTuple):
     files: int = 0
     suppressed: int = 0
     baselined: int = 0
+    fixed: int = 0
+    """Diagnostics that `--fix` removed; they are not among those of the Report."""
 
 
 @dataclass(frozen=True, slots=True)

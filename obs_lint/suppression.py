@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from obs_lint.catalogue.selection import ALWAYS
 from obs_lint.config import Config, config_for
 from obs_lint.config.suggest import nearest
-from obs_lint.diagnostic import Diagnostic, Position, Span
+from obs_lint.diagnostic import Applicability, Diagnostic, Edit, Fix, Position, Span
 from obs_lint.facts.comments import Comment, comments, head_end
 from obs_lint.facts.model import Pos
 from obs_lint.rule import Rule
@@ -38,6 +38,8 @@ class SuppressionComment(NamedTuple):
     """Why the directive suppresses nothing at all; empty for a good one."""
     text: str = ""
     """The directive without its reason."""
+    extent: Pos | tuple[()] = ()
+    """What goes with it when it is taken away: the blanks before it, or the whole line, never another directive."""
 
 
 _DIRECTIVE = re.compile(
@@ -70,7 +72,7 @@ def find_suppressions(text: bytes) -> tuple[SuppressionComment, ...]:
     head: int | None = None
     made: list[SuppressionComment] = []
     for comment in comments(text, last + 1):
-        for directive in _directives(comment):
+        for directive in _directives(comment, text):
             if directive.kind == "file" and not directive.problem:
                 head = head_end(text) if head is None else head
                 if comment.offset >= head:
@@ -79,7 +81,7 @@ def find_suppressions(text: bytes) -> tuple[SuppressionComment, ...]:
     return tuple(made)
 
 
-def _directives(comment: Comment) -> Iterator[SuppressionComment]:
+def _directives(comment: Comment, text: bytes) -> Iterator[SuppressionComment]:
     """Yield what a comment says, `# noqa: E501  # obs: ignore[OBS102] why` being two."""
     for found in _DIRECTIVE.finditer(comment.text):
         problem = ""
@@ -88,7 +90,7 @@ def _directives(comment: Comment) -> Iterator[SuppressionComment]:
             spans = [(m.start(), m.end()) for m in _CODE.finditer(written or "")]
             if not written and found["end"]:
                 problem = "names no code after the colon; codes are in capitals, as in OBS102"
-            text = comment.text[found.start() : found.end("end")]
+            words = comment.text[found.start() : found.end("end")]
         else:
             kind, group, written = ("file" if found["file"] else "ignore"), "codes", found["codes"]
             spans = [(m.start(), m.end()) for m in _WORD.finditer(written or "")]
@@ -98,7 +100,7 @@ def _directives(comment: Comment) -> Iterator[SuppressionComment]:
                 problem = "lacks the closing bracket"
             elif not spans:
                 problem = "names no code"
-            text = comment.text[found.start() : found.start("reason")]
+            words = comment.text[found.start() : found.start("reason")]
         offset = comment.column + found.start(group) if written else 0
         reason = found["reason"]
         yield SuppressionComment(
@@ -110,8 +112,21 @@ def _directives(comment: Comment) -> Iterator[SuppressionComment]:
             code_columns=tuple((offset + start, offset + end) for start, end in spans),
             reason=reason.strip(_TRIM),
             problem=problem,
-            text=text.strip(),
+            text=words.strip(),
+            extent=_extent(comment, found, text),
         )
+
+
+def _extent(comment: Comment, found: re.Match[str], text: bytes) -> Pos:
+    line, column = comment.line, comment.column
+    if found.end() < len(comment.text):
+        return (line, column + found.start(), line, column + found.end())
+    start = text.rfind(b"\n", 0, comment.offset) + 1
+    before = text[start : comment.offset].decode("utf-8", "replace") + comment.text[: found.start()]
+    bare = before.rstrip(" \t\f")
+    if not bare:
+        return (line, 1, line + 1, 1)
+    return (line, column + found.start() - len(before) + len(bare), line, column + len(comment.text))
 
 
 class Use(NamedTuple):
@@ -234,13 +249,33 @@ class Judge:
         or with the letters of our codes. `within`: paths of the files to judge, such as those of a scope; None: all.
         """
         families = {code.rstrip("0123456789") for code in self.codes}
-        return self._suppressible(
-            self._report(rule, path, comment, span, code, problem)
-            for path, found in self.comments_by_path.items()
-            if within is None or path in within
-            for comment in found
-            for code, span, problem in self._idle_codes(rule, path, comment, families, ran)
-        )
+
+        def found() -> Iterator[Diagnostic]:
+            for path, written in self.comments_by_path.items():
+                for comment in written if within is None or path in within else ():
+                    idle = tuple(self._idle_codes(rule, path, comment, families, ran))
+                    known = frozenset(span for code, span, _ in idle if code in self.codes and not comment.problem)
+                    for code, span, problem in idle:
+                        fix = self._removal(path, comment, span, known) if span in known else None
+                        yield self._report(rule, path, comment, span, code, problem, fix)
+
+        return self._suppressible(found())
+
+    def _removal(
+        self, path: str, comment: SuppressionComment, span: tuple[int, int], idle: frozenset[tuple[int, int]]
+    ) -> Fix | None:
+        """Take the code away, or the whole directive where none of its codes does anything; not in a notebook."""
+        if not comment.extent or self.places.cell_of(path, comment.line)[0] is not None:
+            return None
+        spans = comment.code_columns
+        if idle.issuperset(spans):
+            first, column, last, end = comment.extent
+            gone = Span(Position(first, column), Position(last, end))
+            return Fix("Remove the suppression", Applicability.SAFE, (Edit(path, gone, ""),))
+        index = spans.index(span)
+        column, end = (spans[index - 1][1], span[1]) if index else (span[0], spans[1][0])
+        gone = Span(Position(comment.line, column), Position(comment.line, end))
+        return Fix(f"Remove `{comment.codes[index]}`", Applicability.SAFE, (Edit(path, gone, ""),))
 
     def _idle_codes(
         self,
@@ -320,7 +355,14 @@ class Judge:
         return any(word not in self.codes and word.upper() in self.codes for word in words)
 
     def _report(
-        self, rule: Rule, path: str, comment: SuppressionComment, columns: tuple[int, int], code: str, problem: str
+        self,
+        rule: Rule,
+        path: str,
+        comment: SuppressionComment,
+        columns: tuple[int, int],
+        code: str,
+        problem: str,
+        fix: Fix | None = None,
     ) -> Diagnostic:
         cell, before = self.places.cell_of(path, comment.line)
         line = comment.line - before
@@ -335,6 +377,7 @@ class Judge:
             symbol=self.places.symbol(path),
             target=code,
             help=rule.help.format_map(fields),
+            fix=fix,
             cell=cell,
         )
 

@@ -43,6 +43,15 @@ class Orders:
 def change(order, late, name):
     obs.emit("shop.order.placed" if late else "shop.order.late", {})
     obs.emit(load(name), {})
+--- shop/api/routes.py
+from flask import Flask
+
+app = Flask("shop")
+
+
+@app.get("/orders")
+def orders():
+    return []
 --- shop/jobs/__init__.py
 --- shop/jobs/tidy.py
 from shop import obs
@@ -117,7 +126,7 @@ def test_events_and_where_they_leave(shop: Path, capsys: pytest.CaptureFixture[s
         ("shop/api/orders.py", 11, "load(name)")
     ]
     assert found["summary"] == {
-        "files": 7,
+        "files": 8,
         "events": 3,
         "registered": 2,
         "emitted": 2,
@@ -125,7 +134,11 @@ def test_events_and_where_they_leave(shop: Path, capsys: pytest.CaptureFixture[s
         "never-emitted": 1,
         "emissions": 4,
         "unresolvable": 1,
+        "entry-points": 1,
     }
+    [point] = found["entry-points"]
+    assert (point["kind"], point["name"], point["framework"]) == ("route", "GET /orders", "flask")
+    assert (point["path"], point["line"], point["service"]) == ("shop/api/routes.py", 7, "api")
 
 
 def test_the_same_from_the_cache(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +173,10 @@ def test_table(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "Can't be told  1 emission\n"
         "  shop/api/orders.py:11  load(name)\n"
         "\n"
-        "2 registered events, 1 of them never emitted here, 1 unregistered, 4 emissions in 7 files.\n"
+        "Entry points  by which the code is entered\n"
+        "  GET /orders  shop/api/routes.py:7  flask route\n"
+        "\n"
+        "2 registered events, 1 of them never emitted here, 1 unregistered, 4 emissions in 8 files.\n"
     )
 
 

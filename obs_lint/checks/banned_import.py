@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from obs_lint.checks import Check
 from obs_lint.checks.banned import Banned
 from obs_lint.checks.run import RuleRun
-from obs_lint.diagnostic import Diagnostic
+from obs_lint.diagnostic import Diagnostic, Fix
 from obs_lint.facts.model import FileFacts, LexicalImport
 
 
@@ -50,7 +50,16 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
             seen.add((statement.lines, target))
             replacement = next((new for old, new in options.replacements.items() if _below(target, old)), "")
             advice = f"Use `{replacement}` instead." if replacement else ""
-            yield run.report(file, statement.pos, target=target, within=within, lines=statement.lines, help=advice)
+            fix = _fix(run, path, statement) if options.replacements else None
+            yield run.report(
+                file, statement.pos, target=target, within=within, lines=statement.lines, fix=fix, help=advice
+            )
+
+
+def _fix(run: RuleRun[Options], path: str, statement: LexicalImport) -> Fix | None:
+    from obs_lint.checks.replaced_import import replacement_fix
+
+    return replacement_fix(run.project, path, statement, run.options.replacements)
 
 
 def _below(name: str, module: str) -> bool:

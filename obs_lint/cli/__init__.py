@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("obs_lint.cli.init", "detect the surface and write the configuration"),
     "config": ("obs_lint.cli.config", "show the resolved configuration and where each value comes from"),
     "registry": ("obs_lint.cli.registry", "compile, check, list and compare the event registry"),
+    "chain": ("obs_lint.cli.chain", "show the correlation chain, and where an id is lost"),
     "inventory": ("obs_lint.cli.inventory", "list every event, emitter and emission"),
 }
 """Name → module and one-line help."""

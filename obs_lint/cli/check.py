@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from obs_lint.cli.fix import Fixed
     from obs_lint.config.model import Config
     from obs_lint.report import Report
 
@@ -46,6 +47,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="leave excluded files out even where they are given as PATH",
     )
     files.add_argument("--stdin-filename", metavar="FILE", help="read stdin, and lint it as this file")
+    fixes = parser.add_argument_group("fixes")
+    fixes.add_argument("--fix", action="store_true", help="apply the safe fixes, and report what remains")
+    fixes.add_argument(
+        "--unsafe-fixes",
+        action="store_true",
+        help="with --fix or --diff: the fixes too that may change more than intended",
+    )
+    fixes.add_argument(
+        "--diff", action="store_true", help="show what --fix would change, and change nothing; exit 1 if there is any"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=_FORMATS, metavar="FORMAT", help=", ".join(_FORMATS))
     output.add_argument("--output-file", metavar="FILE", help="write there instead of stdout")
@@ -102,21 +113,40 @@ def _once(args: Namespace) -> int:
         relative = os.path.relpath(os.path.join(cwd, args.stdin_filename), str(config.root)).replace(os.sep, "/")
         overlay = {relative: sys.stdin.buffer.read()}
         paths = [args.stdin_filename]
-    report = engine.run(
-        config,
-        paths=paths,
-        cwd=cwd,
-        overlay=overlay,
-        use_cache=not args.no_cache,
-        jobs=args.jobs,
-        check_syntax=args.check_syntax,
-    )
+
+    def lint(contents: Mapping[str, bytes] | None) -> Report:
+        return engine.run(
+            config,
+            paths=paths,
+            cwd=cwd,
+            overlay=contents,
+            use_cache=not args.no_cache,
+            jobs=args.jobs,
+            check_syntax=args.check_syntax,
+        )
+
+    on_stdin = args.stdin_filename is not None
+    stream = sys.stdout
+    fixed: Fixed | None = None
+    if args.fix or args.diff:
+        from obs_lint.cli.fix import fix, show_difference, write_bytes
+
+        fixed = fix(lint, config, paths, cwd, overlay, unsafe=args.unsafe_fixes, write=not args.diff)
+        report = fixed.report
+        if on_stdin and not args.diff:
+            write_bytes(*fixed.contents.values())
+            overlay, stream = dict(fixed.contents), sys.stderr
+    else:
+        report = lint(overlay)
     if args.verbose:
         _say(f"root {config.root}, configuration {config.file or 'none'}")
         _say(f"{report.summary.files} files in {time.perf_counter() - started:.3f} s")
     for warning in report.warnings:
         _say(f"warning: {warning}")
-    code = _show(report, config, args, overlay or {})
+    if fixed is not None and args.diff:
+        code = show_difference(fixed, args.output_file)
+    else:
+        code = _show(report, config, args, overlay or {}, stream)
     return 0 if args.exit_zero and code == 1 else code
 
 
@@ -140,19 +170,26 @@ def _config(args: Namespace, cwd: str) -> Config:
     return load(cwd, config_file=args.config, isolated=args.isolated, overrides=given)
 
 
-def _show(report: Report, config: Config, args: Namespace, overlay: dict[str, bytes]) -> int:
+def _show(
+    report: Report, config: Config, args: Namespace, overlay: dict[str, bytes], stream: TextIO | None = None
+) -> int:
+    stream = stream or sys.stdout
     from obs_lint.reporters import DEFAULT_FORMAT, render, render_first_run, render_statistics
     from obs_lint.reporters.terminal import resolve_color, supports_unicode, write
 
     to_file = args.output_file is not None
-    color = False if to_file else resolve_color(args.color, sys.stdout)
-    unicode = True if to_file else supports_unicode(sys.stdout)
+    color = False if to_file else resolve_color(args.color, stream)
+    unicode = True if to_file else supports_unicode(stream)
     sources, cells = _sources(config, overlay)
     chosen = config.output_format or DEFAULT_FORMAT
     if args.statistics:
         text = render_statistics(report, format=chosen, color=color, unicode=unicode)
     elif (
-        report.inference is not None and args.output_format is None and config.output_format is None and not args.paths
+        report.inference is not None
+        and args.output_format is None
+        and config.output_format is None
+        and not args.paths
+        and not args.fix
     ):
         text = render_first_run(report, color=color, unicode=unicode, sources=sources, cells=cells, width=_width())
     else:
@@ -161,14 +198,14 @@ def _show(report: Report, config: Config, args: Namespace, overlay: dict[str, by
         )
     if to_file:
         try:
-            with open(args.output_file, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-                stream.write(text)
+            with open(args.output_file, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+                file.write(text)
         except OSError as error:
             from obs_lint.cli import fail
 
             return fail(f"can't write {args.output_file}: {error.strerror or error}")
     else:
-        write(sys.stdout, text)
+        write(stream, text)
     return int(report.exit_code)
 
 

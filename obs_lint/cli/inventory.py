@@ -73,6 +73,7 @@ def _of_project(args: Namespace) -> Inventory:
 
     from obs_lint.config import ConfigError, load
     from obs_lint.config.model import wanting
+    from obs_lint.entry_points import anchors as entry_anchors
     from obs_lint.events.emissions import emission_anchors
     from obs_lint.inventory.build import inventory
     from obs_lint.opened import opened
@@ -84,7 +85,7 @@ def _of_project(args: Namespace) -> Inventory:
             hint="`obs-lint init` writes one",
         )
     parts = (config, *(scope.config for scope in config.scopes))
-    anchors = tuple(anchor for part in parts for anchor in emission_anchors(part))
+    anchors = tuple(anchor for part in parts for anchor in (*emission_anchors(part), *entry_anchors(part)))
     with opened(config, anchors=anchors, use_cache=not args.no_cache, jobs=args.jobs) as (project, store):
         return inventory(project, store, config, tests=args.tests)
 

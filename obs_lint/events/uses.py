@@ -20,6 +20,7 @@ from obs_lint.registry.model import Event
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _TELLING = re.compile(r"[^A-Za-z0-9_]|[a-z0-9][A-Z]|[A-Z][0-9]")
 """In a string that is surely meant: `shop.order.placed`, `OrderPlaced`, `Z042`; `started` may be any word."""
+_GENERATED = rb"^# obs-constructors/"
 _SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".nox"})
 _MAX_TEMPLATE_BYTES = 2 * 1024 * 1024
 
@@ -75,11 +76,35 @@ class Wanted:
         self.by_name: dict[str, list[Event]] = {}
         """Without events that are classes: objects of them are emitted, a string that equals their code is none."""
         self.by_last: dict[str, list[Event]] = {}
+        self.symbols: dict[int, set[str]] = {}
+        """By `id`: dotted names of what stands for the event in code."""
         for event in events:
+            self.symbols[id(event)] = {name for name in (event.symbol, *event.aliases) if name}
             for last in dict.fromkeys(name.rpartition(".")[2] for name in (event.symbol, *event.aliases) if name):
                 self.by_last.setdefault(last, []).append(event)
             if not event.symbol or all(origin.kind != "class" for origin in project.lookup(event.symbol)):
                 self.by_name.setdefault(event.name, []).append(event)
+
+    def take_constructors(self, project: Project, path: str) -> None:
+        """Look for what a module of generated constructors defines for the events, too: its names are no uses."""
+        facts = project.facts(path)
+        if facts is None:
+            return
+        symbol = project.files[path].symbol
+        constants: dict[str, list[Event]] = {}
+        for name, rows in facts.scopes[0].bindings.items():
+            value = rows[0].value
+            if value is not None and value[0] == "const" and isinstance(value[1], str):
+                constants[name] = self.by_name.get(value[1], [])
+        names = dict(constants)
+        for function in facts.functions:
+            for result in function.returns:
+                if result.value[0] == "call" and result.value[2] and result.value[2][0][0] == "name":
+                    names[function.name] = constants.get(result.value[2][0][1], [])
+        for name, events in names.items():
+            for event in events:
+                self.by_last.setdefault(name, []).append(event)
+                self.symbols.setdefault(id(event), set()).add(f"{symbol}.{name}")
 
     def words(self) -> frozenset[str]:
         """For each event, a word that any file has that mentions it."""
@@ -94,10 +119,15 @@ def mentioned(project: Project, events: Sequence[Event], files: Sequence[Project
     """
     wanted = Wanted(project, events)
     paths = {file.path for file in files}
-    candidates = sorted(paths & project.matching(_anchors(wanted.words())))
+    candidates = paths & project.matching(_anchors(wanted.words()))
+    generated = candidates & project.matching((Anchor(words=(b"obs-constructors/",), pattern=_GENERATED),))
+    for path in sorted(generated):
+        wanted.take_constructors(project, path)
+    if generated:
+        candidates = (paths & project.matching(_anchors(wanted.words()))) - generated
     project.prefetch(candidates)
     used: set[int] = set()
-    for path in candidates:
+    for path in sorted(candidates):
         facts = project.facts(path)
         if facts is not None:
             used |= _in_file(project, path, facts, wanted)
@@ -138,14 +168,20 @@ def _in_file(project: Project, path: str, facts: FileFacts, wanted: Wanted) -> s
                     telling = not event.symbol or expr[-1] in looked_up or _TELLING.search(text)
                     if telling and not any(_within(expr[-1], pos) for pos in own.get(id(event), ())):
                         used.add(id(event))
+    renamed = {
+        alias.asname: wanted.by_last.get(alias.name.rpartition(".")[2], ())
+        for statement in facts.imports
+        for alias in statement.names
+        if alias.asname
+    }
     for use in facts.uses:
         if use.annotation or use.expr[-1] in compared:
             continue
         part = use.expr
         while True:
             last = part[1] if part[0] == "name" else part[2]
-            for event in wanted.by_last.get(last, ()):
-                if id(event) not in used and _is(project, path, use.scope, part, event):
+            for event in (*wanted.by_last.get(last, ()), *(renamed.get(last, ()) if part[0] == "name" else ())):
+                if id(event) not in used and _is(project, path, use.scope, part, event, wanted.symbols[id(event)]):
                     used.add(id(event))
             if part[0] == "name" or part[-1] in compared:
                 break
@@ -155,10 +191,9 @@ def _in_file(project: Project, path: str, facts: FileFacts, wanted: Wanted) -> s
     return used
 
 
-def _is(project: Project, path: str, scope: int, expr: Expr, event: Event) -> bool:
+def _is(project: Project, path: str, scope: int, expr: Expr, event: Event, symbols: set[str]) -> bool:
     """True where the expression is what declares the event, or may be it for all that can be told."""
     origins = project.resolve(path, scope, expr)
-    symbols = {event.symbol, *event.aliases}
     for origin in origins:
         names = project.names(origin)
         if not symbols.isdisjoint((*names, *origin.via, *(f"{name}.{origin.member}" for name in names))):

@@ -134,7 +134,7 @@ class FactsStore:
         missing = tuple(anchor for anchor in anchors if anchor not in self._scanned)
         if not missing:
             return found
-        profile = Profile((), False, False, missing)
+        profile = Profile((), any(anchor.modules for anchor in missing), False, missing)
         scanner = Scanner(profile)
         wanted = self._files.keys() if among is None else self._files.keys() & among
         unsaved = [(path, data) for path, data in self._overlay.items() if path in wanted]

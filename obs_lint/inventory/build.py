@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 from obs_lint.config.model import Config
 from obs_lint.discovery import ProjectFile
+from obs_lint.entry_points import entry_points
 from obs_lint.events.emissions import Emissions, emissions
 from obs_lint.events.model import Alternative, Emission
 from obs_lint.events.registries import Registries, registries
 from obs_lint.facts.store import FactsStore
-from obs_lint.inventory.model import Declaration, EmitterRow, EventRow, Inventory, Site, Unresolvable
+from obs_lint.inventory.model import Declaration, EmitterRow, EntryRow, EventRow, Inventory, Site, Unresolvable
 from obs_lint.patterns import path_matches
 from obs_lint.project import Project
 from obs_lint.registry.model import Event
@@ -52,8 +54,33 @@ def inventory(project: Project, store: FactsStore, config: Config, *, tests: boo
         events=tuple(replace(row, emitted=tuple(sorted(set(row.emitted)))) for _, row in sorted(rows.items())),
         emitters=tuple(sorted(emitters.values(), key=lambda row: (row.kind, row.function))),
         unresolvable=tuple(sorted(unresolvable.values(), key=lambda row: row.site)),
+        entry_points=tuple(_entries(project, config, files)),
         files=len(project.files),
         problems=tuple(problems),
+    )
+
+
+def _entries(project: Project, config: Config, files: list[ProjectFile]) -> Iterator[EntryRow]:
+    wanted = {file.path for file in files}
+    for point in entry_points(project, config).all():
+        facts = project.facts(point.path)
+        if point.path in wanted and facts is not None:
+            row = facts.functions[point.function]
+            _, before = project.cell_of(point.path, row.name_pos[0])
+            yield EntryRow(
+                point.kind,
+                point.name,
+                point.framework,
+                point.path,
+                row.name_pos[0] - before,
+                project.symbol(point.path, row.scope),
+                _service(config, point.path),
+            )
+
+
+def _service(config: Config, path: str) -> str:
+    return next(
+        (name for name, globs in config.services.items() if any(path_matches(glob, path) for glob in globs)), ""
     )
 
 
@@ -114,16 +141,12 @@ def _emit(rows: dict[str, EventRow], name: str, site: Site) -> None:
 def _site(project: Project, config: Config, emission: Emission) -> Site:
     line, column = emission.call[-1][:2]
     _, before = project.cell_of(emission.path, line)
-    service = next(
-        (name for name, globs in config.services.items() if any(path_matches(glob, emission.path) for glob in globs)),
-        "",
-    )
     return Site(
         emission.path,
         line - before,
         column,
         project.symbol(emission.path, emission.scope),
-        service,
+        _service(config, emission.path),
         emission.wrapper or _emitter(emission),
         emission.complete and len(emission.alternatives) == 1,
     )

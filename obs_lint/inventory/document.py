@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from obs_lint import __version__
-from obs_lint.inventory.model import Declaration, EmitterRow, EventRow, Inventory, Site, Unresolvable
+from obs_lint.inventory.model import Declaration, EmitterRow, EntryRow, EventRow, Inventory, Site, Unresolvable
 
 VERSION = 1
 
@@ -24,6 +24,7 @@ def document(inventory: Inventory) -> dict[str, Any]:
         "repository": inventory.repository,
         "events": [_event(row) for row in inventory.events],
         "emitters": [_plain(row, ("function", "kind", "emissions", "path", "line")) for row in inventory.emitters],
+        "entry-points": [_entry(row) for row in inventory.entry_points],
         "unresolvable": [{**_site(row.site), "expression": row.expression} for row in inventory.unresolvable],
         "problems": list(inventory.problems),
         "summary": {
@@ -35,6 +36,7 @@ def document(inventory: Inventory) -> dict[str, Any]:
             "never-emitted": sum(not row.emitted for row in inventory.events),
             "emissions": sum(row.emissions for row in inventory.emitters),
             "unresolvable": len(inventory.unresolvable),
+            "entry-points": len(inventory.entry_points),
         },
     }
 
@@ -59,6 +61,14 @@ def _site(site: Site) -> dict[str, Any]:
         made["service"] = site.service
     if not site.certain:
         made["certain"] = False
+    return made
+
+
+def _entry(row: EntryRow) -> dict[str, Any]:
+    made = _plain(row, ("kind", "name", "path", "line", "symbol"))
+    for name in ("framework", "service"):
+        if getattr(row, name):
+            made[name] = getattr(row, name)
     return made
 
 
@@ -89,6 +99,19 @@ def inventory_of(raw: object, name: str) -> Inventory:
                 for row in raw["emitters"]
             ),
             unresolvable=tuple(Unresolvable(_site_of(row), row["expression"]) for row in raw["unresolvable"]),
+            entry_points=tuple(
+                EntryRow(
+                    row["kind"],
+                    row["name"],
+                    row.get("framework", ""),
+                    row["path"],
+                    row["line"],
+                    row["symbol"],
+                    row.get("service", ""),
+                    row.get("repository", ""),
+                )
+                for row in raw["entry-points"]
+            ),
             files=raw["summary"]["files"],
             problems=tuple(raw["problems"]),
         )
@@ -134,6 +157,7 @@ def merged(inventories: Iterable[Inventory]) -> Inventory:
     events: dict[str, EventRow] = {}
     emitters: list[EmitterRow] = []
     unresolvable: list[Unresolvable] = []
+    entries: list[EntryRow] = []
     problems: list[str] = []
     names: list[str] = []
     files = 0
@@ -155,12 +179,14 @@ def merged(inventories: Iterable[Inventory]) -> Inventory:
             replace(row, site=row.site._replace(repository=row.site.repository or name))
             for row in inventory.unresolvable
         ]
+        entries += [replace(row, repository=row.repository or name) for row in inventory.entry_points]
         problems += [f"{name}: {problem}" for problem in inventory.problems]
     return Inventory(
         repository=" + ".join(names),
         events=tuple(row for _, row in sorted(events.items())),
         emitters=tuple(emitters),
         unresolvable=tuple(unresolvable),
+        entry_points=tuple(entries),
         files=files,
         problems=tuple(problems),
     )

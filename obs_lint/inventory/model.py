@@ -81,6 +81,23 @@ class Unresolvable:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One way in which the code is entered from outside."""
+
+    kind: str
+    """route | task | target | configured"""
+    name: str
+    """`POST /tasks`, the task's name, else the function's."""
+    framework: str
+    path: str
+    line: int
+    symbol: str
+    """The function, dotted."""
+    service: str = ""
+    repository: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything, sorted."""
 
@@ -88,6 +105,7 @@ class Inventory:
     events: tuple[EventRow, ...]
     emitters: tuple[EmitterRow, ...]
     unresolvable: tuple[Unresolvable, ...]
+    entry_points: tuple[EntryRow, ...]
     files: int
     problems: tuple[str, ...] = ()
     """`path:line: message` of what could not be read: registries, files."""

@@ -9,6 +9,8 @@ from obs_lint.reporters.terminal import Palette
 
 _SHOWN = 3
 """Places of one event that are shown; --all shows all."""
+_POINTS = 12
+"""Entry points that are shown; --all shows all."""
 
 
 def table(inventory: Inventory, palette: Palette, *, width: int, whole: bool) -> str:
@@ -40,6 +42,15 @@ def table(inventory: Inventory, palette: Palette, *, width: int, whole: bool) ->
             out.append(f"  {place}  {row.expression}".rstrip())
         if len(shown) < len(inventory.unresolvable):
             out.append(f"  … and {len(inventory.unresolvable) - len(shown)} more (--all)")
+    if inventory.entry_points:
+        points = inventory.entry_points if whole else inventory.entry_points[:_POINTS]
+        out += ["", _heading(palette, "Entry points", "by which the code is entered")]
+        widest = min(max(len(row.name) for row in points), max(24, width // 2))
+        for point in points:
+            kind = f"{point.framework} {point.kind}".strip()
+            out.append(f"  {point.name:<{widest}}  {_place(point.path, point.line, point.repository)}  {kind}")
+        if len(points) < len(inventory.entry_points):
+            out.append(f"  … and {len(inventory.entry_points) - len(points)} more (--all)")
     silent = sum(not row.emitted for row in registered)
     emissions = sum(row.emissions for row in inventory.emitters)
     parts = [

@@ -34,6 +34,10 @@ class FactsSource(Protocol):
     def mentions(self, path: str, pattern: bytes) -> bool:
         """True where the bytes pattern is found in the file (re.MULTILINE)."""
 
+    def text(self, path: str) -> bytes:
+        """Return the UTF-8 text of a file, lines ending in a newline; empty where it can't be read."""
+        return b""
+
     def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
         """Return the paths of the files (of those in `among`) that match any of the anchors."""
 
@@ -72,6 +76,13 @@ class LexicalQueries:
     def mentions(self, path: str, pattern: bytes) -> bool:
         """True where the bytes pattern is found in the file (re.MULTILINE)."""
         return self.source.mentions(path, pattern)
+
+    def text(self, path: str) -> bytes:
+        """Return the UTF-8 text of a file, lines ending in a newline, for what must be written as it stands there.
+
+        Empty where it can't be read. Not for finding anything: facts are.
+        """
+        return self.source.text(path)
 
     def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
         """Return the paths of the files (of those in `among`) that match any of the anchors.

@@ -239,6 +239,13 @@ class Project(LexicalQueries):
             return self._resolver.ask(view, scope, expr, exact=True)
         return self._resolver.ask_within(view, scope, expr, application)
 
+    def resolve_within(self, path: str, scope: int, expr: Expr, application: Application) -> tuple[Origin, ...]:
+        """Everything that `expr`, in the body of a function, may be in one call of that function."""
+        view = self._resolver.view(path)
+        if view is None:
+            return ()
+        return self._origins(self._resolver.ask_within(view, scope, expr, application), path)
+
     def call(self, things: Things) -> Things:
         """Return what calling them gives, as far as that can be told without arguments."""
         return self._resolver.ask_call(things)

@@ -29,10 +29,14 @@ def closing_lines(report: Report, context: Context) -> list[str]:
     )
     aside = f" ({set_aside})" if set_aside else ""
     lines = []
+    if fixed := report.summary.fixed:
+        left = len(report.diagnostics)
+        lines.append(f"Found {plural(fixed + left, 'finding')} ({fixed} fixed, {left} remaining).")
     if report.diagnostics:
         touched = len({diagnostic.path for diagnostic in report.diagnostics})
         among = f"{touched} of {plural(files, 'file')}" if touched <= files else plural(touched, "file")
-        lines.append(f"Found {palette.strong}{counts(report.diagnostics)}{palette.reset} in {among}{aside}.")
+        found = "Remaining:" if fixed else "Found"
+        lines.append(f"{found} {palette.strong}{counts(report.diagnostics)}{palette.reset} in {among}{aside}.")
         fixable = fixable_line(report.diagnostics)
         if fixable:
             lines.append(fixable)

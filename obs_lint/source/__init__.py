@@ -52,6 +52,11 @@ class SourceFile:
     cells: tuple[tuple[int, int], ...] = ()
     """(1-based first line in `text`, cell number counted from 1 over all cells) of each code cell of a notebook."""
 
+    @property
+    def codec(self) -> str:
+        """The name by which Python's codecs know the encoding; a byte order mark is not the codec's business."""
+        return _normal(self.encoding)
+
     def cell_of(self, line: int) -> tuple[int | None, int]:
         """Return (cell, lines before the cell) of a 1-based line of `text`; (None, 0) where there are no cells."""
         index = bisect_right(self.cells, (line, 1 << 62)) - 1

@@ -1,0 +1,2 @@
+def instrument(function=None, *, skip=()):
+    return function

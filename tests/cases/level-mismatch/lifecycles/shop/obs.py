@@ -1,0 +1,2 @@
+def emit(event_name, payload=None, *, severity="info"):
+    """Send an event."""

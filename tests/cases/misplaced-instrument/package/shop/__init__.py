@@ -1,0 +1,1 @@
+"""Orders are listed and placed here."""

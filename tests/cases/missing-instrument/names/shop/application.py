@@ -1,0 +1,6 @@
+from fastapi import APIRouter, FastAPI
+
+__all__ = ["app", "admin"]
+
+app = FastAPI()
+admin = APIRouter()

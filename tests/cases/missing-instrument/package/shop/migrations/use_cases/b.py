@@ -1,0 +1,2 @@
+async def in_a_test():
+    return None

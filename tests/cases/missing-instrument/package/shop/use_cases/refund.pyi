@@ -1,0 +1,3 @@
+async def refunded() -> None: ...
+async def declared() -> int:
+    return 1

@@ -1,0 +1,6 @@
+class Exception(ValueError):
+    """Not the builtin."""
+
+
+def exit(code):
+    return code

@@ -1,0 +1,1 @@
+from shop.ids import new_id as make_id, token

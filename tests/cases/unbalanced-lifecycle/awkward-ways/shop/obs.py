@@ -1,0 +1,2 @@
+def emit(event_name, payload=None):
+    """Send an event."""

@@ -1,0 +1,8 @@
+from celery import Celery
+
+
+class Application(Celery):
+    pass
+
+
+app = Application("shop")

@@ -1,0 +1,1 @@
+from .mails import mail, mail_all

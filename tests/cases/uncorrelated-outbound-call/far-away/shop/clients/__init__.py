@@ -1,0 +1,2 @@
+from .made import client as shared
+from .made import correlated, opened, session

@@ -1,0 +1,2 @@
+REQUEST_ID = "X-Request-Id"
+HEADERS = {"Accept": "*/*", REQUEST_ID: "…"}
