@@ -18,8 +18,7 @@ from obs_lint.checks.instrumented import (
     with_item,
 )
 from obs_lint.checks.run import RuleRun
-from obs_lint.checks.sensitive_field import _Names as Names
-from obs_lint.checks.sensitive_field import _words as words
+from obs_lint.checks.sensitive_field import SensitiveNames, words_of
 from obs_lint.diagnostic import Applicability, Diagnostic, Fix
 from obs_lint.discovery import ProjectFile
 from obs_lint.events.emitters import last_name, spelled
@@ -50,7 +49,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic for each parameter, at the decorator."""
     options = run.options
     declared = [name for registry in registries(run.project, run.config).sources for name in registry.sensitive_names]
-    secrets = Names((*options.names, *sorted(declared)))
+    secrets = SensitiveNames((*options.names, *sorted(declared)))
     seen: set[tuple[str, tuple[int, ...], str]] = set()
     for file, one in instrumented(run.project, run.config).of(run.files):
         facts = run.project.facts(file.path)
@@ -70,10 +69,10 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
                 yield _report(run, file, one, function, found, parameter.name)
 
 
-def _is_secret(parameter: Parameter, secrets: Names, options: Options) -> bool:
+def _is_secret(parameter: Parameter, secrets: SensitiveNames, options: Options) -> bool:
     if parameter.kind in ("vararg", "kwarg") or not secrets.cover(parameter.name):
         return False
-    first = words(parameter.name)[:-1][:1]
+    first = words_of(parameter.name)[:-1][:1]
     if first and first[0] in options.harmless_first:
         return False
     if parameter.default is not None and parameter.default[0] == "const" and isinstance(parameter.default[1], bool):

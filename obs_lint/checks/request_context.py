@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from obs_lint.checks import Check
 from obs_lint.checks.canonical import Canonical, canonical
-from obs_lint.checks.imported import is_stub
+from obs_lint.checks.imported import absolute, is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
@@ -151,6 +151,10 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
         )
 
 
+_ROOTS = frozenset("fastapi starlette flask quart litestar aiohttp tornado celery dramatiq rq taskiq arq".split())
+"""Libraries of applications and workers."""
+
+
 class _Search:
     """Finds applications, and what is put before their requests."""
 
@@ -162,6 +166,7 @@ class _Search:
         self._canonical = known
         self._emitting = _LOGGING | {emitter.function.rpartition(".")[2] for emitter in declared(run.config)}
         self._touching: dict[tuple[str, str, int], bool] = {}
+        self._close: dict[frozenset[str], frozenset[str]] = {}
 
     # -- applications
 
@@ -302,9 +307,9 @@ class _Search:
 
     def _is_gateway_wrapped(self) -> bool:
         """True where what makes a context is wrapped round the ASGI or WSGI application of Django."""
-        for path in sorted(
-            self._project.matching((Anchor(any_of=(b"get_asgi_application", b"get_wsgi_application")),))
-        ):
+        wrapped = Anchor(any_of=(b"get_asgi_application", b"get_wsgi_application"))
+        importing = {path for path, _ in self._project.imports_mentioning(frozenset({"asgi", "wsgi", "core"}))}
+        for path in sorted(self._project.matching((wrapped,), importing)):
             facts = None if {"tests", "examples"} & self._project.files[path].roles else self._project.facts(path)
             for call in facts.calls if facts is not None else ():
                 if call.expr[2] and self._makes(path, call.scope, call.expr[1]):
@@ -434,10 +439,33 @@ class _Search:
         words = {f".{name}".encode() for name in (*_ATTACHING, *_LISTS, *_SET, *_SIGNALS)}
         words |= {f"{name}.connect".encode() for name in _SIGNALS} | {b"Depends("}
         anchor = Anchor(any_of=tuple(sorted(words)))
-        more = self._project.matching((anchor,))
+        more = self._project.matching((anchor,), self._near(_ROOTS))
         known = {file.path for file in self._run.anchored}
         roles = {"tests", "examples"}
-        return sorted(known | {path for path in more if not roles & self._project.files[path].roles})
+        found = sorted(known | {path for path in more if not roles & self._project.files[path].roles})
+        self._project.prefetch(found)
+        return found
+
+    def _near(self, roots: frozenset[str]) -> frozenset[str]:
+        """Files that may have an application in hand: they import one of the libraries, the application's module (over
+        one more), or are imported by it.
+        """
+        known = self._close.get(roots)
+        if known is None:
+            project = self._project
+            found = {path for path, _ in project.imports_of(roots)}
+            ring = {file.path for file in self._run.anchored}
+            found |= ring
+            for path in sorted(ring):
+                for statement in project.imports(path):
+                    module = absolute(project.files[path], statement.module, statement.level)
+                    for name in (module, *(f"{module}.{one}" for one, _ in statement.names or ())):
+                        found.update(project.find_module(name, path) if name else ())
+            for _ in range(2):
+                ring = {importer for path in ring for importer in project.importers(path)} - found
+                found |= ring
+            known = self._close[roots] = frozenset(found)
+        return known
 
     def _has_hook(self, framework: str) -> bool:
         """True where a function that the framework runs before every request or job makes a context, or where a task
@@ -446,7 +474,8 @@ class _Search:
         hooks = _HOOKS[framework]
         words = tuple(sorted(hook.encode() for hook in hooks if hook not in ("Task", "__call__")))
         roles = {"tests", "examples"}
-        for path in sorted(self._project.matching((Anchor(any_of=(*words, framework.encode())),))):
+        anchor = Anchor(any_of=(*words, framework.encode()))
+        for path in sorted(self._project.matching((anchor,), self._near(frozenset({framework})))):
             facts = self._project.facts(path) if not roles & self._project.files[path].roles else None
             for index, function in enumerate(facts.functions if facts is not None else ()):
                 names = {function.name}

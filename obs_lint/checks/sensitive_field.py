@@ -87,8 +87,8 @@ class _Judge:
         self._shapes: dict[int, Shape | None] = {}
         options = run.options
         named = {name for registry in declared.sources for name in registry.sensitive_names}
-        self._secrets = _Names((*options.names, *sorted(named)))
-        self._texts = _Names(options.raw_text)
+        self._secrets = SensitiveNames((*options.names, *sorted(named)))
+        self._texts = SensitiveNames(options.raw_text)
         self._programs = frozenset(options.programs)
         self._first = frozenset((word,) for word in options.harmless_first)
         self._last = frozenset((word,) for word in options.harmless_values)
@@ -166,7 +166,7 @@ class _Judge:
     # -- names
 
     def _is_flag(self, name: str) -> bool:
-        words = _words(name)
+        words = words_of(name)
         return self._hashed(words) or words[:-1][:1] in self._first
 
     def _tells_little(self, words: tuple[str, ...]) -> bool:
@@ -178,7 +178,7 @@ class _Judge:
         """True for text that a program wrote, by the last name of what it is read from: `sql_query`, `self.graphql`."""
         if value is None:
             return False
-        return not self._programs.isdisjoint(_words(spelled(value).rpartition(".")[2]))
+        return not self._programs.isdisjoint(words_of(spelled(value).rpartition(".")[2]))
 
     def _is_harmless(self, field: Field, value: Expr) -> bool:
         """True for what tells nothing: literals, flags, numbers, hashes, ids of what the field is named after."""
@@ -200,10 +200,10 @@ class _Judge:
         if tag == "call":
             return self._is_hashing(value)
         if tag == "attr":
-            words = _words(value[2])
+            words = words_of(value[2])
             return self._tells_little(words)
         if tag == "name":
-            words = _words(value[1])
+            words = words_of(value[1])
             if self._tells_little(words) or self._is_made_harmless(field, value):
                 return True
         if tag in ("name", "sub"):
@@ -227,10 +227,10 @@ class _Judge:
         """True for a call of a hash function, a redaction, a count, however it is reached."""
         func = call[1]
         while func[0] in ("attr", "call"):
-            if func[0] == "attr" and self._hashed(_words(func[2])):
+            if func[0] == "attr" and self._hashed(words_of(func[2])):
                 return True
             func = func[1]
-        return func[0] == "name" and self._hashed(_words(func[1]))
+        return func[0] == "name" and self._hashed(words_of(func[1]))
 
     def _hashed(self, words: Iterable[str]) -> bool:
         return not self._hashers.isdisjoint(words)
@@ -238,7 +238,7 @@ class _Judge:
     def _is_raw(self, field: Field) -> bool:
         """True where a value is read as it is, and neither it nor what it is read from was hashed."""
         value = field.value
-        if value is None or self._hashed(_words(field.name)):
+        if value is None or self._hashed(words_of(field.name)):
             return False
         if value[0] == "name":
             found = self._run.project.bound(field.path, field.scope, value[1])
@@ -248,7 +248,7 @@ class _Judge:
             value = bindings[0].value
         if value[0] != "attr":
             return False
-        return not any(self._hashed(_words(part)) for part in spelled(value).split("."))
+        return not any(self._hashed(words_of(part)) for part in spelled(value).split("."))
 
     def _carried(self, value: Expr) -> str:
         """Return the secret that a value is, read by its own name; "" where it is none.
@@ -265,28 +265,29 @@ class _Judge:
         return ""
 
 
-class _Names:
+class SensitiveNames:
     """A list of names, some of which may have words before them."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._whole: set[tuple[str, ...]] = set()
         self._ends: set[tuple[str, ...]] = set()
         for name in names:
-            words = _words(name)
+            words = words_of(name)
             (self._ends if name.startswith("*") else self._whole).add(words)
 
     def cover(self, name: str) -> bool:
         """True where the name is one of the list, or one of its starred ones with words before it."""
-        return _words(name) in self._whole or self.end(name)
+        return words_of(name) in self._whole or self.end(name)
 
     def end(self, name: str) -> bool:
         """True where the name is, or ends with, one that is starred."""
-        words = _words(name)
+        words = words_of(name)
         return any(words[start:] in self._ends for start in range(len(words)))
 
 
 @lru_cache(maxsize=4096)
-def _words(name: str) -> tuple[str, ...]:
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words of a name in lower case: `accessToken` is (`access`, `token`)."""
     return tuple(word.lower() for word in _WORD.findall(name))
 
 

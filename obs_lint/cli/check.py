@@ -146,7 +146,7 @@ def _once(args: Namespace) -> int:
     if fixed is not None and args.diff:
         code = show_difference(fixed, args.output_file)
     else:
-        code = _show(report, config, args, overlay or {}, stream)
+        code = show(report, config, args, overlay or {}, stream)
     return 0 if args.exit_zero and code == 1 else code
 
 
@@ -170,9 +170,10 @@ def _config(args: Namespace, cwd: str) -> Config:
     return load(cwd, config_file=args.config, isolated=args.isolated, overrides=given)
 
 
-def _show(
+def show(
     report: Report, config: Config, args: Namespace, overlay: dict[str, bytes], stream: TextIO | None = None
 ) -> int:
+    """Write a report as the arguments say, to a file or to `stream` (default: stdout); returns the exit code."""
     stream = stream or sys.stdout
     from obs_lint.reporters import DEFAULT_FORMAT, render, render_first_run, render_statistics
     from obs_lint.reporters.terminal import resolve_color, supports_unicode, write

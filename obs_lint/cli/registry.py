@@ -296,7 +296,7 @@ def _check(args: Namespace) -> int:
     from dataclasses import replace
 
     from obs_lint import engine
-    from obs_lint.cli.check import _show as show
+    from obs_lint.cli.check import show
 
     given: dict[str, Any] = {"select": ["OBS7", "OBS706"], "extend-select": []}
     given |= {"fail-on": args.fail_on} if args.fail_on else {}
@@ -307,7 +307,7 @@ def _check(args: Namespace) -> int:
     report = replace(report, summary=report.summary._replace(files=files))
     for warning in report.warnings:
         _warn(warning)
-    args.statistics, args.paths = False, ()
+    args.statistics, args.fix, args.paths = False, False, ()
     return show(report, config, args, {})
 
 

@@ -13,7 +13,7 @@ from obs_lint.registry.model import Registry
 from obs_lint.registry.reader import Reader
 from obs_lint.registry.sources import read as read_source
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the meaning of what is kept changes."""
 
 

@@ -36,8 +36,8 @@ def compiled(registries: Sequence[Registry]) -> dict[str, Any]:
 
     Events of all registries are one table; each says its source, whose entry in `sources` holds what is declared
     beside events. Of a name in several sources the first counts, one in a copy (`mirror`) last. Examples and
-    counterexamples are in it: who reads a lock from elsewhere can judge its schemas and hand everything on. Places are
-    not: a lock changes only where what is declared does.
+    counterexamples are in it, so that who reads a lock from elsewhere can hand everything on. Places are not: a lock
+    changes only where what is declared does.
     """
     events: dict[str, dict[str, Any]] = {}
     for registry in sorted(registries, key=lambda registry: registry.mirror):
