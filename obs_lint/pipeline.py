@@ -81,12 +81,13 @@ def lint(
 
     failures = _unusable(discovery, store, question)
     active = [plan for plan in plans if not plan.needs]
-    failures += _registries(active, project)
+    _read_registries(active, project)
     runs = [_bind(plan, project, store, question.selected, config) for plan in active]
     store.prefetch({file.path for run in runs for file in run.anchored})
     found: list[Diagnostic] = []
     for plan, rule_run in zip(active, runs, strict=True):
         found += _perform(plan, rule_run, failures)
+    failures += _broken_registries(config, project)
     if question.check_syntax:
         paths = project.files if question.selected is None else question.selected
         store.prefetch(paths)
@@ -117,19 +118,24 @@ def lint(
     )
 
 
-def _registries(plans: Iterable[Plan], project: Project) -> list[Failure]:
-    """Read the registries that the plans' rules need; returns what can't be used of them."""
-    failures: list[Failure] = []
+def _read_registries(plans: Iterable[Plan], project: Project) -> None:
+    """Read the registries that the plans' rules can't do without, whether or not they come to ask for them."""
     for config in {id(plan.config): plan.config for plan in plans if "registry" in plan.rule.needs}.values():
         from obs_lint.events.registries import registries
 
-        found = registries(project, config)
-        project.depends_on(*found.inputs)
-        failures += [
-            Failure("registry", p.place.path, f"{p.message}{f' ({p.help})' if p.help else ''}", *p.place[1:3])
-            for p in found.broken
-        ]
-    return failures
+        registries(project, config)
+
+
+def _broken_registries(config: Config, project: Project) -> list[Failure]:
+    """What can't be used of the registries that were read."""
+    if not config.registry and not any(scope.config.registry for scope in config.scopes):
+        return []
+    from obs_lint.events.registries import broken
+
+    return [
+        Failure("registry", p.place.path, f"{p.message}{f' ({p.help})' if p.help else ''}", *p.place[1:3])
+        for p in broken(project)
+    ]
 
 
 def _unusable(discovery: Discovery, store: FactsStore, question: Question) -> list[Failure]:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from obs_lint.cli import main
 from obs_lint.config.model import RegistrySource
 from obs_lint.registry import index, metaschema, reader, structure, yaml_lines
 from obs_lint.registry.contracts import duplicates_of, problems_of
@@ -348,3 +350,40 @@ def test_what_is_a_schema_is_what_the_metaschema_says(schema: Any) -> None:
     assert bool(list(metaschema.problems_of(schema))) == (not meta.is_valid(schema)), list(
         metaschema.problems_of(schema)
     )
+
+
+@pytest.mark.parametrize("code", ["OBS208", "OBS201"])
+def test_a_registry_that_cant_be_used_is_said_whichever_rule_asks(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OBS208 works without a registry; where there is one it asks it, and must not take a broken one for none."""
+    _shop(tmp_path, monkeypatch, "events: [\n")
+    assert main(["check", "--select", code, "--output-format", "concise"]) == 2
+    assert "r.yaml:" in capsys.readouterr().out
+
+
+def test_a_remembered_run_ends_with_the_registry_that_it_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _shop(tmp_path, monkeypatch, "format: obs-registry/1\nevents: {shop.placed: }\n")
+    command = ["check", "--select", "OBS208", "--output-format", "concise"]
+    time.sleep(0.1)
+    assert [main(command), main(command)] == [0, 0]
+    (tmp_path / "r.yaml").write_text(
+        "format: obs-registry/1\nsensitive-names: [badge]\nevents: {shop.placed: }\n", encoding="utf-8"
+    )
+    assert main(command) == 1
+    assert "badge" in capsys.readouterr().out
+
+
+def _shop(folder: Path, monkeypatch: pytest.MonkeyPatch, registry: str) -> None:
+    (folder / "obs-lint.toml").write_text('surface = ["shop.obs"]\nregistry = ["r.yaml"]\n', encoding="utf-8")
+    (folder / "r.yaml").write_text(registry, encoding="utf-8")
+    (folder / "shop").mkdir()
+    (folder / "shop/__init__.py").touch()
+    (folder / "shop/obs.py").write_text("def emit(event_name, payload=None): ...\n", encoding="utf-8")
+    (folder / "shop/orders.py").write_text(
+        'from shop import obs\n\n\ndef place(order):\n    obs.emit("shop.placed", {"badge": order.badge})\n',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(folder)

@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from obs_lint.cli import main
 from obs_lint.config.model import RegistrySource
 from obs_lint.registry.authored import document, yaml_text
 from obs_lint.registry.model import Deprecation, Event, Example, Place, Registry, RegistryError
@@ -275,6 +276,17 @@ def test_the_manifest_says_what_it_is_told(tmp_path: Path) -> None:
 )
 def test_a_schema_url_has_a_host_and_a_path(url: str, fits: bool) -> None:
     assert (schema_url_problem(url) == "") is fits
+
+
+def test_a_schema_url_is_checked_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "obs-lint.toml").write_text('surface = []\nregistry = ["r.yaml"]\n')
+    (tmp_path / "r.yaml").write_text("format: obs-registry/1\nevents: {a.b: }\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["registry", "export", "weaver", "out", "--schema-url", "acme"]) == 2
+    assert "--schema-url: `acme` is no schema URL" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=[path.parent.name for path in PRESETS])

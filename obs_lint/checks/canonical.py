@@ -113,7 +113,6 @@ def _canonical(project: Project, config: Config) -> Canonical:
     chain: list[ChainLink] = []
     if config.registry:
         found = registries(project, config)
-        project.depends_on(*found.inputs)
         for registry in found.sources:
             chain += registry.chain
             for field in registry.correlation:

@@ -366,7 +366,7 @@ def _diff(args: Namespace) -> int:
 
 def _export(args: Namespace) -> int:
     from obs_lint.cli import fail
-    from obs_lint.registry.weaver_export import export, losses
+    from obs_lint.registry.weaver_export import export, losses, schema_url_problem
     from obs_lint.registry_of_project import declared
 
     config = _config(args)
@@ -374,6 +374,8 @@ def _export(args: Namespace) -> int:
         if code := _unusable(found):
             return code
     registries: Sequence[Registry] = found.registries.sources
+    if args.schema_url and (problem := schema_url_problem(args.schema_url)):
+        return fail(f"--schema-url: {problem}")
     files = export(registries, args.schema_url, args.description)
     foreign = [] if args.force else _foreign(args.folder, files)
     if foreign:

@@ -42,9 +42,6 @@ class Sources(NamedTuple):
         return max([slot.function for slot in self.slots], default=-1)
 
 
-NONE = Sources()
-
-
 def sources(project: Project, path: str, scope: int, expr: Expr, key: int | str | None = None) -> Sources:
     """Return the parameters that the value of `expr`, evaluated in `scope` of the file, comes from.
 

@@ -24,7 +24,6 @@ METHODS = {
     "fatal": "critical",
 }
 """Method of a logger → the severity that it stands for; `log` is told its severity. With an `a` before it: awaited."""
-_LEVELED = frozenset({"log", "alog"})
 _BINDING = frozenset({"bind", "new"})
 _KEEPING = frozenset({"unbind", "try_unbind", "opt"})
 _STRUCTLOG = frozenset(

@@ -24,6 +24,9 @@ RESERVED: tuple[str, ...] = (
 """Events of the surface itself, registered everywhere."""
 
 
+_KIND = "registries"
+
+
 class Registries:
     """What every source of one configuration declares, together."""
 
@@ -144,7 +147,15 @@ class Registries:
 
 def registries(project: Project, config: Config) -> Registries:
     """Return what a configuration's `registry` declares; read once a run. Raises nothing: see `Registries.broken`."""
-    return project.once(("registries", config.registry, config.environment), lambda: _read_all(project, config))
+    return project.once((_KIND, config.registry, config.environment), lambda: _read_all(project, config))
+
+
+def broken(project: Project) -> tuple[Problem, ...]:
+    """Return why sources can't be used, of every registry that somebody asked for in this run."""
+    found: dict[Problem, None] = {}
+    for made in project.answers(_KIND):
+        found |= dict.fromkeys(made.broken)
+    return tuple(found)
 
 
 def _read_all(project: Project, config: Config) -> Registries:
@@ -162,6 +173,7 @@ def _read_all(project: Project, config: Config) -> Registries:
         broken += [_placed(problem, config, index, source) for problem in registry.problems if problem.fatal]
         found.append(registry)
         inputs |= dict.fromkeys(registry.inputs)
+    project.depends_on(*inputs)
     return Registries(found, broken, inputs)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from obs_lint.checks.correlation_fields import canonical
 from obs_lint.config.model import Config
 from obs_lint.correlation import Hops, hops
-from obs_lint.correlation.model import DEFAULT_FIELDS, Canonical, Hop
+from obs_lint.correlation.model import DEFAULT_FIELDS, Hop
 from obs_lint.entry_points import EntryPoint, entry_points
 from obs_lint.events.emissions import Emissions, emissions
 from obs_lint.events.model import Emission
@@ -91,8 +92,13 @@ class _Field(NamedTuple):
 def chain(project: Project, config: Config, *, every: bool = False) -> Chain:
     """Follow every entry point to its hops and events; `every` keeps entry points without any."""
     declared = registries(project, config)
-    canonical = Canonical(field for registry in declared.sources for field in registry.correlation)
-    walker = _Walker(project, emissions(project, config), declared, hops(project, config, canonical), _fields(declared))
+    walker = _Walker(
+        project,
+        emissions(project, config),
+        declared,
+        hops(project, config, canonical(project, config)),
+        _fields(declared),
+    )
     points = [
         point for point in entry_points(project, config).all() if not project.files[point.path].roles & _LEFT_ALONE
     ]

@@ -66,6 +66,10 @@ class Project(LexicalQueries):
         found: Shared = self._shared[key]
         return found
 
+    def answers(self, kind: str) -> list[Any]:
+        """Return what `once` has made so far under keys that are tuples beginning with `kind`."""
+        return [made for key, made in self._shared.items() if isinstance(key, tuple) and key[0] == kind]
+
     def depends_on(self, *paths: str) -> None:
         """Say that a result depends on files or folders (absolute) that are no sources of the project."""
         self.inputs |= dict.fromkeys(paths)

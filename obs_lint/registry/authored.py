@@ -56,31 +56,17 @@ def registry_of(source: str, place: Place, said: Mapping[str, Any], places: Mapp
 
     `places`: JSON pointer → where that is written. Raises ValueError for a naming that means nothing.
     """
-    correlation = said.get("correlation") or {}
+    from obs_lint.registry.index import chain_links, correlation_fields, lifecycle
+
     return Registry(
         source=source,
         place=place,
         namespace=said.get("namespace", ""),
         naming=_naming(said.get("naming"), said.get("namespace", "")),
-        correlation=tuple(
-            CorrelationField(
-                name, of.get("type", "string"), of.get("header", ""), tuple(of.get("aliases", ())), of.get("at", "")
-            )
-            for name, of in ((name, of or {}) for name, of in (correlation.get("fields") or {}).items())
-        ),
-        chain=tuple(
-            ChainLink(
-                of["field"],
-                of.get("parent", ""),
-                of.get("root", False),
-                of.get("introduced_by", ""),
-                of.get("new_per", ""),
-                of.get("many", False),
-            )
-            for of in correlation.get("chain", ())
-        ),
+        correlation=tuple(correlation_fields(said)),
+        chain=tuple(chain_links(said)),
         lifecycles=tuple(
-            _lifecycle_of(name, of, places.get(f"/lifecycles/{name}", place))
+            lifecycle(name, of, places.get(f"/lifecycles/{name}", place))
             for name, of in said.get("lifecycles", {}).items()
         ),
         classifications={name: of["payload"] for name, of in said.get("classifications", {}).items()},
@@ -107,23 +93,6 @@ def _naming(said: Any, namespace: str) -> Naming | None:
     if problem or pattern is None:
         raise ValueError(f"the naming {problem}")
     return Naming(text, re.compile(pattern))
-
-
-def _lifecycle_of(name: str, said: Mapping[str, Any], place: Place) -> Lifecycle:
-    states = said.get("states") or {}
-    return Lifecycle(
-        name=name,
-        key=said["key"],
-        start=said["start"],
-        terminal=tuple(said["terminal"]),
-        exactly_one_terminal=said.get("exactly-one-terminal", True),
-        deadline=said.get("deadline", ""),
-        retry=said.get("retry") or {},
-        states_field=states.get("field", ""),
-        transitions={state: tuple(then) for state, then in states.get("transitions", {}).items()},
-        compensation=said.get("compensation") or {},
-        place=place,
-    )
 
 
 def declaration(event: Event) -> dict[str, Any]:

@@ -92,8 +92,8 @@ class _Reading:
             events=events,
             namespace=value.get("namespace", ""),
             naming=naming,
-            correlation=tuple(_correlation(value)),
-            chain=tuple(_chain(value)),
+            correlation=tuple(correlation_fields(value)),
+            chain=tuple(chain_links(value)),
             lifecycles=tuple(_lifecycles(document)),
             classifications={name: rule["payload"] for name, rule in value.get("classifications", {}).items()},
             sensitive_names=tuple(value.get("sensitive-names", ())),
@@ -358,7 +358,8 @@ def _without(marks: Any, key: str) -> Any:
     return (*marks[:4], inside)
 
 
-def _correlation(value: Mapping[str, Any]) -> Iterator[CorrelationField]:
+def correlation_fields(value: Mapping[str, Any]) -> Iterator[CorrelationField]:
+    """Yield the correlation fields that an index declares."""
     for name, said in ((value.get("correlation") or {}).get("fields") or {}).items():
         said = said or {}
         yield CorrelationField(
@@ -366,7 +367,8 @@ def _correlation(value: Mapping[str, Any]) -> Iterator[CorrelationField]:
         )
 
 
-def _chain(value: Mapping[str, Any]) -> Iterator[ChainLink]:
+def chain_links(value: Mapping[str, Any]) -> Iterator[ChainLink]:
+    """Yield the links of the correlation chain that an index declares."""
     for said in (value.get("correlation") or {}).get("chain", ()):
         yield ChainLink(
             said["field"],
@@ -380,17 +382,22 @@ def _chain(value: Mapping[str, Any]) -> Iterator[ChainLink]:
 
 def _lifecycles(document: Document) -> Iterator[Lifecycle]:
     for name, said in document.value.get("lifecycles", {}).items():
-        states = said.get("states") or {}
-        yield Lifecycle(
-            name=name,
-            key=said["key"],
-            start=said["start"],
-            terminal=tuple(said["terminal"]),
-            exactly_one_terminal=said.get("exactly-one-terminal", True),
-            deadline=said.get("deadline", ""),
-            retry=said.get("retry") or {},
-            states_field=states.get("field", ""),
-            transitions={state: tuple(to) for state, to in (states.get("transitions") or {}).items()},
-            compensation=said.get("compensation") or {},
-            place=document.place(("lifecycles", name)),
-        )
+        yield lifecycle(name, said, document.place(("lifecycles", name)))
+
+
+def lifecycle(name: str, said: Mapping[str, Any], place: Place) -> Lifecycle:
+    """Return the lifecycle that the words below its name declare."""
+    states = said.get("states") or {}
+    return Lifecycle(
+        name=name,
+        key=said["key"],
+        start=said["start"],
+        terminal=tuple(said["terminal"]),
+        exactly_one_terminal=said.get("exactly-one-terminal", True),
+        deadline=said.get("deadline", ""),
+        retry=said.get("retry") or {},
+        states_field=states.get("field", ""),
+        transitions={state: tuple(then) for state, then in (states.get("transitions") or {}).items()},
+        compensation=said.get("compensation") or {},
+        place=place,
+    )

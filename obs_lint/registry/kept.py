@@ -10,7 +10,7 @@ from obs_lint.config.model import RegistrySource
 from obs_lint.digests import blake2b
 from obs_lint.facts.cache import Cache, key_of
 from obs_lint.registry.model import Registry
-from obs_lint.registry.reader import Reader
+from obs_lint.registry.reader import Reader, listing
 from obs_lint.registry.sources import read as read_source
 
 _FORMAT = 2
@@ -21,13 +21,17 @@ def state(path: str) -> str:
     """Return what a file holds or a folder lists, as a digest; "" where there is neither."""
     try:
         with open(path, "rb") as stream:
-            return blake2b(stream.read(), digest_size=16).hexdigest()
+            return _digest(stream.read())
     except OSError:
         pass
     try:
-        return blake2b("\0".join(sorted(os.listdir(path))).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return _digest(listing(os.listdir(path)))
     except OSError:
         return ""
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def unchanged(inputs: Iterable[tuple[str, str]]) -> bool:
@@ -48,6 +52,7 @@ def read(source: RegistrySource, reader: Reader, cache: Cache) -> Registry:
     if cache.enabled and registry.inputs:
         from obs_lint.registry.plain import plain
 
-        cache.save(name, (tuple((path, state(path)) for path in registry.inputs), plain(registry)))
+        seen = tuple((path, "" if content is None else _digest(content)) for path, content in reader.contents())
+        cache.save(name, (seen, plain(registry)))
         cache.keep_newest("registry-", 24)
     return registry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from obs_lint.registry.model import Place, Problem, RegistryError
 
@@ -20,7 +21,7 @@ class Reader:
         self._real_root = os.path.realpath(self.root)
         self._shown_from = self.root
         self._read: dict[str, bytes] = {}
-        self._asked: dict[str, None] = {}
+        self._asked: dict[str, bytes | None] = {}
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -92,6 +93,17 @@ class Reader:
         absolute = self.absolute(folder)
         self._asked[absolute] = None
         try:
-            return tuple(sorted(os.listdir(absolute)))
+            names = tuple(sorted(os.listdir(absolute)))
         except OSError:
             return ()
+        self._asked[absolute] = listing(names)
+        return names
+
+    def contents(self) -> tuple[tuple[str, bytes | None], ...]:
+        """Return what was seen of each input: a file's bytes, a folder's `listing`, None for what could not be read."""
+        return tuple((path, self._read.get(path, seen)) for path, seen in self._asked.items())
+
+
+def listing(names: Iterable[str]) -> bytes:
+    """Return the names in a folder as bytes, to be compared."""
+    return "\0".join(sorted(names)).encode("utf-8", "surrogatepass")
