@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from obs_lint import remembered
-from obs_lint.catalogue import load_catalogue
+from obs_lint.catalogue import Catalogue, load_catalogue
 from obs_lint.config.model import Config, wanting
 from obs_lint.discovery import Discovery, describe, locate, select, survey
 from obs_lint.facts.cache import Cache
@@ -18,18 +18,19 @@ def run(
     *,
     paths: Sequence[str] = (),
     cwd: str | None = None,
-    overlay: Mapping[str, bytes] | None = None,
+    overlay: Mapping[str, bytes | None] | None = None,
     use_cache: bool = True,
     jobs: int | None = None,
     check_syntax: bool = False,
+    use_baseline: bool = True,
 ) -> Report:
     """Lint a project and return what there is to say.
 
     `paths` filter the report (files or folders, relative to `cwd`); names are resolved over the whole project all
     the same.
-    `overlay` holds contents that stand for those on disk, by path relative to the root. Raises ConfigError or
-    CatalogueError for
-    a configuration or a rule that can't be used; nothing else.
+    `overlay` holds contents that stand for those on disk, by path relative to the root; None for a file that is to be
+    taken as absent. `use_baseline`: whether what the baseline knows is left out. Raises ConfigError or CatalogueError
+    for a configuration or a rule that can't be used; nothing else.
     """
     import os
     import time
@@ -40,30 +41,54 @@ def run(
     cache = Cache(os.path.join(str(config.root), config.cache_dir) if use_cache else None)
     catalogue = load_catalogue(config, cache=use_cache)
     seen = survey(config, paths, here)
+
+    def finished(report: Report) -> Report:
+        return _without_known(report, catalogue, paths, here) if use_baseline else report
+
     key = None
     if use_cache and not overlay:
         key = remembered.key(config, catalogue, seen.signature(), (tuple(paths), here, check_syntax))
         if (report := remembered.recall(cache, key, seen.newest())) is not None:
-            return report
+            return finished(report)
 
     discovery = seen.discovery()
     selected, missing = select(discovery, config, paths, here)
     if overlay:
         discovery, selected, missing = _with_overlay(discovery, config, overlay, selected, missing, here)
+    contents = {path: data for path, data in (overlay or {}).items() if data is not None}
     from obs_lint.facts.pool import Pool
     from obs_lint.facts.store import FactsStore
     from obs_lint.pipeline import Question, lint
 
     pool = Pool(jobs)
     try:
-        store = FactsStore(discovery.files, pool, cache, overlay)
+        store = FactsStore(discovery.files, pool, cache, contents)
         report = lint(config, catalogue, discovery, store, cache, Question(selected, missing, check_syntax))
         store.finish()
     finally:
         pool.close()
     if key is not None and not store.unreadable:
         remembered.keep(cache, key, report, started)
-    return replace(report, warnings=(*report.warnings, cache.warning)) if cache.warning else report
+    if cache.warning:
+        report = replace(report, warnings=(*report.warnings, cache.warning))
+    return finished(report)
+
+
+def _without_known(report: Report, catalogue: Catalogue, paths: Sequence[str], cwd: str) -> Report:
+    """Leave out what the baseline knows, if there is one."""
+    import os
+
+    root, file = str(catalogue.config.root), catalogue.config.baseline
+    if not os.path.lexists(os.path.join(root, file)):
+        return report
+    from obs_lint.baseline.application import apply_baseline
+
+    given = [locate(path, cwd, root)[0] for path in paths]
+
+    def covers(path: str) -> bool:
+        return not given or any(not place or path == place or path.startswith(place + "/") for place in given)
+
+    return apply_baseline(report, file, catalogue, covers)
 
 
 def _settled(config: Config) -> Config:
@@ -77,15 +102,18 @@ def _settled(config: Config) -> Config:
 def _with_overlay(
     discovery: Discovery,
     config: Config,
-    overlay: Mapping[str, bytes],
+    overlay: Mapping[str, bytes | None],
     selected: frozenset[str] | None,
     missing: tuple[str, ...],
     cwd: str,
 ) -> tuple[Discovery, frozenset[str] | None, tuple[str, ...]]:
-    """Add the files of an overlay that are not on the disk (an editor's new buffer)."""
+    """Add the files of an overlay that are not on the disk (an editor's new buffer), take out those that are absent."""
+    absent = {path for path, data in overlay.items() if data is None}
+    overlay = {path: data for path, data in overlay.items() if data is not None}
     known = {file.path for file in discovery.files}
     new = [describe(discovery, config, path, str(config.root)) for path in overlay if path not in known]
-    files = sorted((*discovery.files, *new), key=lambda file: file.path)
+    here = [file for file in discovery.files if file.path not in absent] if absent else discovery.files
+    files = sorted((*here, *new), key=lambda file: file.path)
     given = {locate(path, cwd, str(config.root))[0]: path for path in missing}
     found = {given[path] for path in overlay if path in given}
     if selected is not None:

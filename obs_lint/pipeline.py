@@ -11,17 +11,18 @@ from obs_lint.checks import Check, load
 from obs_lint.checks.run import RuleRun
 from obs_lint.config.model import Config, wanting
 from obs_lint.diagnostic import Diagnostic
-from obs_lint.digests import blake2b
 from obs_lint.discovery import Discovery, ProjectFile
 from obs_lint.facts.cache import Cache
 from obs_lint.facts.model import Anchor
 from obs_lint.facts.scan import Profile
 from obs_lint.facts.store import FactsStore
+from obs_lint.fingerprints import fingerprinted
 from obs_lint.patterns import path_matches
 from obs_lint.project import Project
 from obs_lint.references import outside, require
 from obs_lint.report import Failure, Inactive, Inference, Report, Summary
 from obs_lint.rule import Rule
+from obs_lint.sharing import perform_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One rule as it runs over one part of the project."""
+    """One active rule as it runs over one part of the project."""
 
     rule: Rule
     check: Check[Any]
@@ -51,8 +52,6 @@ class Plan:
     """Globs of the scope, None for all files outside every scope."""
     anchors: int
     """Mask into the scan's anchors, 0 where the check has none."""
-    needs: str
-    """The key of the configuration that it lacks to be active, "" where it is."""
 
 
 def lint(
@@ -61,7 +60,7 @@ def lint(
     """Scan, resolve, check, suppress: what there is to say of the files in `store`. Raises ConfigError."""
     whole = question.selected is None
     guess = wanting(config)
-    plans, anchors = _plan(config, catalogue, whole=whole)
+    plans, inactive, anchors = _plan(config, catalogue, whole=whole)
     own = SUPPRESSION_ANCHORS
     if guess:  # imported here: most runs have a configuration, and it costs 4 ms
         from obs_lint.inference import EVIDENCE, infer
@@ -76,17 +75,21 @@ def lint(
         modules = _banned(plans, discovery)
         config, inference = infer(config, project, store, modules, first_bit=len(anchors) + len(SUPPRESSION_ANCHORS))
         catalogue = catalogue.for_config(config)
-        plans, _ = _plan(config, catalogue, whole=whole, scanned={plan.rule.code: plan.anchors for plan in plans})
+        scanned = {plan.rule.code: plan.anchors for plan in plans}
+        plans, inactive, _ = _plan(config, catalogue, whole=whole, scanned=scanned)
     require(config, discovery, store)
 
     failures = _unusable(discovery, store, question)
-    active = [plan for plan in plans if not plan.needs]
-    _read_registries(active, project)
-    runs = [_bind(plan, project, store, question.selected, config) for plan in active]
-    store.prefetch({file.path for run in runs for file in run.anchored})
-    found: list[Diagnostic] = []
-    for plan, rule_run in zip(active, runs, strict=True):
-        found += _perform(plan, rule_run, failures)
+    _read_registries(plans, project)
+    runs = [_bind(plan, project, store, question.selected, config) for plan in plans]
+    found = perform_all(
+        [plan.check for plan in plans],
+        runs,
+        lambda number, run, wrong: _perform(plans[number], run, wrong),
+        project,
+        store,
+        failures,
+    )
     failures += _broken_registries(config, project)
     if question.check_syntax:
         paths = project.files if question.selected is None else question.selected
@@ -96,17 +99,17 @@ def lint(
 
     wanted = [d for d in found if question.covers(d.path) and not _ignored(d, catalogue)]
     marks = store.anchored(((1 << len(SUPPRESSION_ANCHORS)) - 1) << len(anchors))
-    kept, suppressed = _suppress(wanted, marks, active, runs, catalogue, project, store, question)
+    kept, suppressed = _suppress(wanted, marks, plans, runs, catalogue, project, store, question)
     failures += [
         Failure("OBS900", path, message, line, column, cell or None)
         for path, (message, line, column, cell) in sorted(store.problems.items())
     ]
-    final = _fingerprinted(sorted(kept, key=lambda d: d.sort_key))
+    final = fingerprinted(sorted(kept, key=lambda d: d.sort_key))
     codes = {d.code for d in final}
     return Report(
         diagnostics=tuple(final),
         failures=tuple(dict.fromkeys(failures)),
-        inactive=_inactive(plans),
+        inactive=inactive,
         warnings=catalogue.warnings,
         summary=Summary(
             files=len(discovery.files) if question.selected is None else len(question.selected), suppressed=suppressed
@@ -115,6 +118,7 @@ def lint(
         rules={code: (rule.why, rule.url) for code, rule in catalogue.rules.items() if code in codes},
         fail_on=config.fail_on,
         inputs=tuple(project.inputs),
+        judged=tuple(sorted({plan.rule.code for plan in plans})),
     )
 
 
@@ -155,13 +159,14 @@ def _unusable(discovery: Discovery, store: FactsStore, question: Question) -> li
 
 def _plan(
     config: Config, catalogue: Catalogue, *, whole: bool, scanned: Mapping[str, int] | None = None
-) -> tuple[list[Plan], list[Anchor]]:
-    """Decide which rules run over which part of the project, and what the scan must look for.
+) -> tuple[list[Plan], tuple[Inactive, ...], list[Anchor]]:
+    """Decide which rules run over which part of the project, which can't, and what the scan must look for.
 
     `scanned`: masks of the anchors that have been looked for already, by code.
     """
     anchors: dict[Anchor, int] = {}
     plans: list[Plan] = []
+    lacking: dict[str, Inactive] = {}
     parts: list[tuple[Config, tuple[str, ...] | None]] = [(config, None)]
     parts += [(scope.config, scope.paths) for scope in config.scopes]
     for part, paths in parts:
@@ -169,14 +174,19 @@ def _plan(
         for rule in rules.selected():
             if rule.whole_project and not whole:
                 continue
+            if needs := _lacking(rule, part):
+                lacking[rule.code] = Inactive(rule.code, needs, rule.summary)
+                continue
             check = load(rule.check)
             options = rules.options(rule)
             mask = 0 if scanned is None else scanned.get(rule.code, 0)
             if scanned is None and check.anchors is not None:
                 for anchor in check.anchors(options, part):
                     mask |= 1 << anchors.setdefault(anchor, len(anchors))
-            plans.append(Plan(rule, check, options, part, paths, mask, _lacking(rule, part)))
-    return plans, list(anchors)
+            plans.append(Plan(rule, check, options, part, paths, mask))
+    running = {plan.rule.code for plan in plans}
+    inactive = tuple(lacking[code] for code in sorted(lacking) if code not in running)
+    return plans, inactive, list(anchors)
 
 
 def _banned(plans: Iterable[Plan], discovery: Discovery) -> tuple[str, ...]:
@@ -202,16 +212,6 @@ def _lacking(rule: Rule, config: Config) -> str:
     return ""
 
 
-def _inactive(plans: Iterable[Plan]) -> tuple[Inactive, ...]:
-    running = {plan.rule.code for plan in plans if not plan.needs}
-    found = {
-        plan.rule.code: Inactive(plan.rule.code, plan.needs, plan.rule.summary)
-        for plan in plans
-        if plan.needs and plan.rule.code not in running
-    }
-    return tuple(found[code] for code in sorted(found))
-
-
 def _profile(plans: Sequence[Plan], discovery: Discovery, anchors: Sequence[Anchor], *, every_import: bool) -> Profile:
     """What the scan looks for: cheap where nothing but banned imports is asked for."""
     roots = {module.partition(".")[0] for module in _banned(plans, discovery)}
@@ -226,7 +226,7 @@ def _profile(plans: Sequence[Plan], discovery: Discovery, anchors: Sequence[Anch
     return Profile(tuple(sorted(roots)), every_import or not only_imports, judge, tuple(anchors))
 
 
-_LEXICAL = frozenset({"banned-import", "suppression-use", "stale-pattern", "parsable"})
+_LEXICAL = frozenset({"banned-import", "suppression-use", "baseline-use", "stale-pattern", "parsable"})
 """Checks that need no table of all imports."""
 
 
@@ -339,15 +339,3 @@ def _suppress(
         more = judge.unused(plan.rule, ran, within) if plan.options.finds == "unused" else judge.bare(plan.rule, within)
         kept += [d for d in more if not _ignored(d, catalogue)]
     return kept, len(result.suppressed)
-
-
-def _fingerprinted(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Give each Diagnostic its fingerprint: rule, path, symbol, target, and its number among equals."""
-    seen: dict[tuple[str, str, str, str], int] = {}
-    made: list[Diagnostic] = []
-    for diagnostic in diagnostics:
-        key = (diagnostic.code, diagnostic.path, diagnostic.symbol, diagnostic.target)
-        number = seen[key] = seen.get(key, 0) + 1
-        digest = blake2b("\0".join((*key, str(number))).encode("utf-8", "surrogatepass"), digest_size=10)
-        made.append(replace(diagnostic, fingerprint=digest.hexdigest()))
-    return made

@@ -68,18 +68,33 @@ def _unspan(raw: tuple[int, int, int, int]) -> Span:
     return Span(Position(raw[0], raw[1]), Position(raw[2], raw[3]))
 
 
+def plain_diagnostic(d: Diagnostic) -> tuple[Any, ...]:
+    """Return a Diagnostic as plain values."""
+    return (
+        d.code, d.slug, d.severity.value, d.message, d.path, _span(d.span), d.symbol, d.target, d.help,
+        tuple((t.path, t.position.line, t.position.column, t.message, t.cell) for t in d.trail),
+        None if d.fix is None else (
+            d.fix.title, d.fix.applicability.value, tuple((e.path, _span(e.span), e.text) for e in d.fix.edits)
+        ),
+        d.cell, d.lines, d.fingerprint,
+    )  # fmt: skip
+
+
+def read_diagnostic(raw: tuple[Any, ...]) -> Diagnostic:
+    """Return what `plain_diagnostic` was given."""
+    code, slug, severity, message, path, span, symbol, target, advice, trail, fix, cell, lines, fingerprint = raw
+    return Diagnostic(
+        code, slug, Severity(severity), message, path, _unspan(span), symbol, target, advice,
+        tuple(TrailStep(p, Position(line, column), m, c) for p, line, column, m, c in trail),
+        None if fix is None else Fix(
+            fix[0], Applicability(fix[1]), tuple(Edit(p, _unspan(s), text) for p, s, text in fix[2])
+        ),
+        cell, lines, fingerprint,
+    )  # fmt: skip
+
+
 def _plain(report: Report) -> tuple[Any, ...]:
-    diagnostics = [
-        (
-            d.code, d.slug, d.severity.value, d.message, d.path, _span(d.span), d.symbol, d.target, d.help,
-            tuple((t.path, t.position.line, t.position.column, t.message) for t in d.trail),
-            None if d.fix is None else (
-                d.fix.title, d.fix.applicability.value, tuple((e.path, _span(e.span), e.text) for e in d.fix.edits)
-            ),
-            d.cell, d.lines, d.fingerprint,
-        )
-        for d in report.diagnostics
-    ]  # fmt: skip
+    diagnostics = [plain_diagnostic(d) for d in report.diagnostics]
     failures = [(f.code, f.path, f.message, f.line, f.column, f.cell) for f in report.failures]
     inactive = [(i.code, i.needs, i.finds) for i in report.inactive]
     summary = report.summary
@@ -93,24 +108,14 @@ def _plain(report: Report) -> tuple[Any, ...]:
         None if inference is None else tuple(getattr(inference, name) for name in Inference.__slots__),
         dict(report.rules),
         report.fail_on.value,
+        report.judged,
     )
 
 
 def _report(raw: tuple[Any, ...]) -> Report:
-    diagnostics, failures, inactive, warnings, summary, inference, rules, fail_on = raw
+    diagnostics, failures, inactive, warnings, summary, inference, rules, fail_on, judged = raw
     return Report(
-        diagnostics=tuple(
-            Diagnostic(
-                code, slug, Severity(severity), message, path, _unspan(span), symbol, target, advice,
-                tuple(TrailStep(p, Position(line, column), m) for p, line, column, m in trail),
-                None if fix is None else Fix(
-                    fix[0], Applicability(fix[1]), tuple(Edit(p, _unspan(s), text) for p, s, text in fix[2])
-                ),
-                cell, lines, fingerprint,
-            )
-            for code, slug, severity, message, path, span, symbol, target, advice, trail, fix, cell, lines, fingerprint
-            in diagnostics
-        ),
+        diagnostics=tuple(map(read_diagnostic, diagnostics)),
         failures=tuple(Failure(*failure) for failure in failures),
         inactive=tuple(Inactive(*item) for item in inactive),
         warnings=tuple(warnings),
@@ -118,4 +123,5 @@ def _report(raw: tuple[Any, ...]) -> Report:
         inference=None if inference is None else Inference(*inference),
         rules=rules,
         fail_on=Severity(fail_on),
-    )  # fmt: skip
+        judged=tuple(judged),
+    )

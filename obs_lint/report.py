@@ -24,7 +24,7 @@ class Failure(NamedTuple):
 
     code: str
     """`OBS900` for a file that could not be read or parsed, `internal` for a check that crashed, `config`, `path`,
-    `registry` for an event registry that can't be used."""
+    `registry` for an event registry that can't be used, `baseline` for a baseline."""
     path: str
     message: str
     line: int = 1
@@ -49,6 +49,8 @@ class Summary(NamedTuple):
     baselined: int = 0
     fixed: int = 0
     """Diagnostics that `--fix` removed; they are not among those of the Report."""
+    gone: int | None = None
+    """Diagnostics that were there at the revision of `--new-since` and are no longer; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Report:
     fail_on: Severity = Severity.ERROR
     inputs: tuple[str, ...] = ()
     """Files and folders outside the sources that the result depends on, absolute: those of the registries."""
+    known: tuple[Diagnostic, ...] = ()
+    """Diagnostics that the baseline lists; they are not among `diagnostics`."""
+    judged: tuple[str, ...] = ()
+    """Codes of the rules that ran."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -28,6 +28,46 @@ class _Entry(NamedTuple):
     """From the project's root, with `/`."""
 
 
+def tree_of(root: str, revision: str) -> str:
+    """Return the hash of what a revision holds below `root`; the same content has the same. Raises RevisionError."""
+    commit = _commit(root, revision)
+    prefix = os.fsdecode(_git(root, ["rev-parse", "--show-prefix"]).rstrip(b"\n"))
+    try:
+        return _git(root, ["rev-parse", "--verify", f"{commit}:{prefix}"]).decode().strip()
+    except RevisionError:
+        return ""
+
+
+def contents_before(root: str, revision: str, wanted: Callable[[str], bool]) -> dict[str, bytes | None]:
+    """Return what differs below `root` between a revision and the working tree: path → what it was, None for nothing.
+
+    Files that git does not know yet are among them. `wanted` is asked for each path, from the root with `/`. Raises
+    RevisionError as `laid_out` does.
+    """
+    commit = _commit(root, revision)
+    known: dict[str, str] = {}
+    changes = _git(root, ["diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", commit, "--", "."])
+    fields = iter(changes.split(b"\0"))
+    for head in fields:
+        if not head:
+            continue
+        mode, _, blob, _, _ = head.decode().removeprefix(":").split()
+        path = os.fsdecode(next(fields))
+        if wanted(path):
+            known[path] = blob if mode in _FILES and mode != _LINK else ""
+    for name in _git(root, ["ls-files", "-z", "--others", "--exclude-standard", "--", "."]).split(b"\0"):
+        path = os.fsdecode(name)
+        if path and wanted(path):
+            known.setdefault(path, "")
+    entries = [_Entry("100644", blob, path) for path, blob in known.items() if blob]
+    before: dict[str, bytes | None] = dict.fromkeys(known)
+    for start in range(0, len(entries), _BATCH):
+        batch = entries[start : start + _BATCH]
+        for entry, content in zip(batch, _contents(root, batch), strict=True):
+            before[entry.path] = content
+    return before
+
+
 @contextmanager
 def laid_out(root: str, revision: str, wanted: Callable[[str], bool]) -> Iterator[str]:
     """Yield a folder that holds the files below `root` as they are at a revision; it is removed at the end.

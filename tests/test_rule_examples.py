@@ -30,6 +30,7 @@ import pytest
 import yaml
 
 from obs_lint import engine, suppression
+from obs_lint.baseline import application
 from obs_lint.catalogue.rule_files import read_rule_file, schema
 from obs_lint.catalogue.shipped import sources
 from obs_lint.checks import CHECKS
@@ -208,6 +209,8 @@ def test_a_disabled_check_fails_its_examples(example: Example, tmp_path: Path, m
     if kind == "suppression-use":
         monkeypatch.setattr(suppression.Judge, "unused", lambda *_: ())
         monkeypatch.setattr(suppression.Judge, "bare", lambda *_: ())
+    elif kind == "baseline-use":
+        monkeypatch.setattr(application, "stale_entries", lambda *_: ())
     else:
         module = import_module(CHECKS[kind])
         monkeypatch.setattr(module, "CHECK", replace(module.CHECK, run=lambda _: iter(()), anchors=None))

@@ -36,11 +36,12 @@ class Catalogue:
     def selected(self, config: Config | None = None) -> tuple[Rule, ...]:
         """Return the rules that a configuration (default: the catalogue's own) selects, in order of codes.
 
-        Raises ConfigError for a selector that means no rule.
+        Without those on what a running system emits, which `obs-lint smoke` has. Raises ConfigError for a selector that
+        means no rule.
         """
         catalogue = self if config is None else self.for_config(config)
         chosen = select(catalogue.config, catalogue.rules, catalogue.by_slug)
-        return tuple(rule for code, rule in catalogue.rules.items() if code in chosen)
+        return tuple(rule for code, rule in catalogue.rules.items() if code in chosen and rule.check != "smoke")
 
     def for_config(self, config: Config) -> Catalogue:
         """Return the same rules set up for another configuration, such as a scope's. Raises ConfigError."""

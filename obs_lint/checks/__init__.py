@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
@@ -23,6 +23,10 @@ class Check(Generic[OptionsT]):
     run: Callable[[RuleRun[OptionsT]], Iterator[Any]]
     anchors: Callable[[OptionsT, Config], tuple[Anchor, ...]] | None = None
     """Files in which the check needs FileFacts: those that match any of these. None: it asks on demand only."""
+    parts: Literal["files", "whole", "none"] = "none"
+    """How its work may be shared out: `files`: what it finds in a file does not depend on which others it may report
+    on, so a part of the files gives a part of the findings; `whole`: it runs once, but apart from other checks, with
+    which it has no costly answers in common."""
 
 
 CHECKS: Mapping[str, str] = {
@@ -37,6 +41,7 @@ CHECKS: Mapping[str, str] = {
     "surface-internals": "obs_lint.checks.surface_internals",
     "patched-surface": "obs_lint.checks.patched_surface",
     "suppression-use": "obs_lint.checks.suppression_use",
+    "baseline-use": "obs_lint.checks.baseline_use",
     "stale-pattern": "obs_lint.checks.stale_pattern",
     "parsable": "obs_lint.checks.parsable",
     "unregistered-event": "obs_lint.checks.unregistered_event",
@@ -69,6 +74,7 @@ CHECKS: Mapping[str, str] = {
     "level": "obs_lint.checks.level",
     "panic-path": "obs_lint.checks.panic_path",
     "logged-and-raised": "obs_lint.checks.logged_and_raised",
+    "smoke": "obs_lint.checks.smoke",
 }
 """Kind of check → module that holds it as `CHECK`; imported when a rule needs it."""
 

@@ -290,4 +290,4 @@ def _alternatives(value: Expr) -> Iterator[Expr]:
         yield value
 
 
-CHECK = Check("ad-hoc-emitter", Options, run, anchors)
+CHECK = Check("ad-hoc-emitter", Options, run, anchors, parts="files")

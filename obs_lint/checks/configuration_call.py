@@ -251,4 +251,4 @@ def _listed(name: str, config: Config) -> bool:
     return any(names_match(pattern, (name,)) for pattern in config.surface or ())
 
 
-CHECK = Check("configuration-call", Options, run, anchors)
+CHECK = Check("configuration-call", Options, run, anchors, parts="whole")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,6 +26,8 @@ _LOG_METHODS = frozenset("debug info warning warn error exception critical fatal
 _BINDING = frozenset("bind_contextvars bound_contextvars contextualize".split())
 _READING = frozenset("get getlist get_all setdefault pop add append set set_header add_header getheader Header".split())
 
+_CAMEL = re.compile(r"[a-z]+[A-Z][A-Za-z0-9]*").fullmatch
+
 _WIRE = frozenset("params json data body query variables form content".split())
 """Arguments whose keys the other side of an HTTP call decides."""
 
@@ -45,6 +48,8 @@ class _Key(NamedTuple):
     holder: str
     """What the dict is given to or bound to, as it is spelled."""
     is_telemetry: bool
+    is_foreign: bool = False
+    """True where the keys are somebody else's to decide: of an HTTP call, of a dict in camelCase, of an argument."""
 
 
 def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
@@ -226,8 +231,7 @@ class _Names:
             text = key[1] if key[0] == "const" and isinstance(key[1], str) else ""
             field = self._field(text)
             is_id = found.value is not None and self._is_id(found.value)
-            is_wire = found.holder in _WIRE
-            if field and (text in self._known.aliases or found.is_telemetry or (is_id and not is_wire)):
+            if field and (text in self._known.aliases or found.is_telemetry or (is_id and not found.is_foreign)):
                 safety = Applicability.SAFE if found.is_telemetry else Applicability.UNSAFE
                 yield self._of_text(file, key, text, field, "key", safety, lines)
                 continue
@@ -271,9 +275,13 @@ class _Names:
         """Yield the keys of a file's dicts with what each dict is for."""
         telemetry: dict[int, bool] = {}
         holders: dict[int, str] = {}
+        foreign: set[int] = set()
+        wired: set[tuple[int, str]] = set()
         for call in facts.calls:
             is_telemetry = self._is_telemetry(path, call)
             for name, value, _ in call.expr[3]:
+                if name in _WIRE and value[0] == "name":
+                    wired.add((call.scope, value[1]))
                 for part in _shallow(value):
                     holders[id(part)] = name or ""
                     if is_telemetry or (name == "extra" and last_name(call.expr[1]) in _LOG_METHODS):
@@ -281,27 +289,36 @@ class _Names:
             for value in call.expr[2]:
                 for part in _shallow(value):
                     holders.setdefault(id(part), spelled(call.expr[1]))
+                    foreign.add(id(part))
                     telemetry[id(part)] = telemetry.get(id(part), False) or is_telemetry
-        for scope in facts.scopes:
+        for number, scope in enumerate(facts.scopes):
             for name, bindings in scope.bindings.items():
                 for binding in bindings:
                     for part in _shallow(binding.value) if binding.value is not None else ():
                         holders[id(part)] = name
+                        if (number, name) in wired:
+                            foreign.add(id(part))
         for row in facts.attributes:
             for part in _shallow(row.value) if row.value is not None else ():
                 holders[id(part)] = spelled(row.target)
         for root in roots(facts):
             for part in nested(root):
                 if part[0] == "dict":
+                    holder = holders.get(id(part), "")
+                    is_foreign = holder in _WIRE or id(part) in foreign or self._is_camel(part)
                     for key, value in part[1]:
                         if key is not None:
-                            holder = holders.get(id(part), "")
-                            yield _Key(key, value, holder, telemetry.get(id(part), False))
+                            yield _Key(key, value, holder, telemetry.get(id(part), False), is_foreign)
                 elif part[0] == "sub" and "header" in spelled(part[1]).lower():
                     if "resp" not in spelled(part[1]).lower():
                         yield _Key(part[2], None, spelled(part[1]), False)
         for row in facts.subscripts:
             yield _Key(row.target[2], row.value, spelled(row.target[1]), False)
+
+    def _is_camel(self, made: Expr) -> bool:
+        """True for a dict that spells its other keys in camelCase, as what is sent to JavaScript does."""
+        texts = [key[1] for key, _ in made[1] if key is not None and key[0] == "const" and isinstance(key[1], str)]
+        return any(_CAMEL(text) and not self._field(text) for text in texts)
 
     def _is_id(self, value: Expr) -> bool:
         """True for a value that is, by its last name, a correlation field."""

@@ -467,4 +467,4 @@ def _lies_in(facts: FileFacts, scope: int, outer: int) -> bool:
     return scope == outer
 
 
-CHECK = Check("dropped-context", Options, run, anchors)
+CHECK = Check("dropped-context", Options, run, anchors, parts="whole")

@@ -16,6 +16,7 @@ from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic, Severity
 from obs_lint.discovery import ProjectFile
 from obs_lint.facts.model import Expr, FileFacts, Pos
+from obs_lint.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     banned = banned_by(run.options, run.config, run.project.discovery.files)
     if not banned.roots:
         return
-    received = _received(run)
+    functions = frozenset((*run.options.importers, *run.options.evaluators, "sys.modules"))
+    received = run.project.once(("importers received", functions), lambda: _received(run.project, functions))
     files = dict.fromkeys((*run.anchored, *(file for file in run.files if file.path in received)))
     for file in files:
         if run.is_surface(file) or run.is_wiring(file) or is_stub(file):
@@ -79,10 +81,8 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
             yield from _File(run, banned, file, facts, received.get(file.path, ())).diagnostics()
 
 
-def _received(run: RuleRun[Options]) -> dict[str, set[str]]:
+def _received(project: Project, functions: frozenset[str]) -> dict[str, set[str]]:
     """Return, by path, the names under which files import such a function from another module of the project."""
-    project = run.project
-    functions = frozenset((*run.options.importers, *run.options.evaluators, "sys.modules"))
     homes: dict[str, set[str]] = {}
     for path, statement in project.imports_naming(frozenset(name.rpartition(".")[2] for name in functions)):
         for name, bound in statement.names or ():
@@ -265,4 +265,4 @@ def _imported_by(text: str) -> Iterator[str]:
                 yield first.value
 
 
-CHECK = Check("dynamic-import", Options, run, anchors)
+CHECK = Check("dynamic-import", Options, run, anchors, parts="files")

@@ -303,4 +303,4 @@ def _is_itself(expr: Expr, name: str) -> bool:
     return bool(expr[:2] == ("name", name))
 
 
-CHECK = Check("error-detail", Options, run, anchors)
+CHECK = Check("error-detail", Options, run, anchors, parts="files")

@@ -395,4 +395,4 @@ def _any_of(names: Iterable[str]) -> bytes:
     return rb"(?<!\w)(?:" + b"|".join(re.escape(name).encode() for name in sorted(names)) + rb")(?!\w)"
 
 
-CHECK = Check("laundered-import", Options, run, anchors)
+CHECK = Check("laundered-import", Options, run, anchors, parts="whole")

@@ -92,4 +92,4 @@ def _elsewhere(run: RuleRun[Options], path: str, call: CallSite) -> bool:
     return False
 
 
-CHECK = Check("printed-output", Options, run, anchors)
+CHECK = Check("printed-output", Options, run, anchors, parts="files")

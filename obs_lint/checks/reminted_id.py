@@ -478,4 +478,4 @@ def _ends(name: tuple[str, ...], stem: tuple[str, ...]) -> bool:
     return bool(stem) and any(name[start : start + size] == stem for start in range(len(name) - size + 1))
 
 
-CHECK = Check("reminted-id", Options, run, anchors)
+CHECK = Check("reminted-id", Options, run, anchors, parts="files")

@@ -655,4 +655,4 @@ def _lies_in(facts: FileFacts, scope: int, outer: int) -> bool:
     return scope == outer
 
 
-CHECK = Check("request-context", Options, run, anchors)
+CHECK = Check("request-context", Options, run, anchors, parts="whole")

@@ -64,22 +64,24 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
     names = "|".join(re.escape(name.rpartition(".")[2]) for name in (*BROAD, *options.types))
     listed = rf"(?:[\w.*\x80-\xff]+\s*,\s*)*(?:[\w\x80-\xff]+\.)*(?:{names})\b"
     if options.paths == "some":
-        pattern = rf"^[ \t]*except\s*\*?\s*(?::|(?:\(\s*)?{listed})"
+        pattern = rf"[ \t]*except\s*\*?\s*(?::|(?:\(\s*)?{listed})"
     else:
         named = rf"{listed}(?:[^:\r\n]*?\bas\s+(?P<e>[\w\x80-\xff]+)[ \t]*:|(?:(?!\bas\b)[^:\r\n])*:)"
-        head = rf"^(?P<i>[ \t]*)except\s*\*?\s*(?::|(?:\(\s*)?{named})[ \t]*(?=\r?\n|#)[^\r\n]*"
+        head = rf"(?P<i>[ \t]*)except\s*\*?\s*(?::|(?:\(\s*)?{named})[ \t]*(?=\r?\n|#)[^\r\n]*"
         within = r"(?:\r?\n(?:(?P=i)[ \t]+[^\r\n]*|[ \t]*)){0,5}?\r?\n(?P=i)[ \t]+(?=\S)"
         tells = rf"(?:raise(?=\s)|(?:await )?(?:\w+\.)*_?(?i:log|logger|logging)\.a?(?:{_LOGGING})\()"
         name = r"(?<![\w\x80-\xff])(?P=e)(?=[^\w\x80-\xff])"
         uses = rf"(?!except\b|del\b)(?:[^\r\n#\"']*{name}(?!\s*=[^=])|[^\r\n#]*[{{]{name})"
         pattern = rf"{head}(?!{within}{tells})(?!(?(e){within}{uses}|(?!)))"
-        pattern += r"|^[ \t]*except\b[^\r\n#]*:[ \t]*[^#\s]|^[ \t]*except\s*\*?\s*\([^)\r\n]*\r?\n"
-    pattern += rf"|(?<!\w)suppress\(\s*{listed}"
-    aliased = rf"^[ \t]*(?:from|import)\b[^\n]*(?:{names})[ \t]+as\b|"
-    renamed = rf"{aliased}^[ \t]*\w+[ \t]*(?::[^=\n]+)?=\s*[(\[]?\s*{listed}[ \t]*[,)\]]*[ \t]*(?:#.*)?$"
+        pattern += r"|[ \t]*except\b[^\r\n#]*:[ \t]*[^#\s]|[ \t]*except\s*\*?\s*\([^)\r\n]*\r?\n"
+    suppress = rf"(?<!\w)suppress\(\s*{listed}"
+    aliased = rf"[ \t]*(?:from|import)\b[^\n]*(?:{names})[ \t]+as\b|"
+    renamed = rf"{aliased}[ \t]*\w+[ \t]*(?::[^=\n]+)?=\s*[(\[]?\s*{listed}[ \t]*[,)\]]*[ \t]*(?:#.*)?$"
+    types = tuple(name.encode() for name in names.split("|"))
     return (
-        Anchor(pattern=pattern.encode(), any_of=(b"except", b"suppress(")),
-        Anchor(words=(b"except",), pattern=renamed.encode(), any_of=tuple(name.encode() for name in names.split("|"))),
+        Anchor(words=(b"except",), pattern=pattern.encode(), at_line=True),
+        Anchor(words=(b"suppress(",), pattern=suppress.encode()),
+        Anchor(words=(b"except",), pattern=renamed.encode(), any_of=types, at_line=True),
     )
 
 
@@ -367,4 +369,4 @@ def _shown(value: Expr | None) -> str:
     return "a default"
 
 
-CHECK = Check("swallowed-error", Options, run, anchors)
+CHECK = Check("swallowed-error", Options, run, anchors, parts="files")

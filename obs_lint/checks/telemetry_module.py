@@ -225,4 +225,4 @@ def _report(
     return run.report(file, pos, target=file.symbol, trail=trail, module=file.symbol, named=named, evidence=what)
 
 
-CHECK = Check("telemetry-module", Options, run)
+CHECK = Check("telemetry-module", Options, run, parts="files")

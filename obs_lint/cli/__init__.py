@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rule": ("obs_lint.cli.rule", "explain a rule, or list all of them"),
     "init": ("obs_lint.cli.init", "detect the surface and write the configuration"),
     "config": ("obs_lint.cli.config", "show the resolved configuration and where each value comes from"),
+    "baseline": ("obs_lint.cli.baseline", "keep, update, prune and count the findings that are known"),
     "registry": ("obs_lint.cli.registry", "compile, check, list and compare the event registry"),
     "chain": ("obs_lint.cli.chain", "show the correlation chain, and where an id is lost"),
     "inventory": ("obs_lint.cli.inventory", "list every event, emitter and emission"),

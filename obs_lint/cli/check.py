@@ -57,6 +57,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     fixes.add_argument(
         "--diff", action="store_true", help="show what --fix would change, and change nothing; exit 1 if there is any"
     )
+    known = parser.add_argument_group("what is known")
+    known.add_argument(
+        "--baseline", metavar="FILE", help="leave out what is listed there (default: .obs-lint-baseline.json)"
+    )
+    known.add_argument(
+        "--new-since", metavar="REV", help="report only what the tree at this git revision does not have"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=_FORMATS, metavar="FORMAT", help=", ".join(_FORMATS))
     output.add_argument("--output-file", metavar="FILE", help="write there instead of stdout")
@@ -107,6 +114,10 @@ def _once(args: Namespace) -> int:
     started = time.perf_counter()
     cwd = os.getcwd()
     config = _config(args, cwd)
+    if args.baseline is not None and not os.path.lexists(args.baseline):
+        from obs_lint.cli import fail
+
+        return fail(f"there is no baseline {args.baseline}: `obs-lint baseline create --baseline FILE` writes one")
     paths: Sequence[str] = args.paths
     overlay: dict[str, bytes] | None = None
     if args.stdin_filename is not None:
@@ -136,8 +147,23 @@ def _once(args: Namespace) -> int:
         if on_stdin and not args.diff:
             write_bytes(*fixed.contents.values())
             overlay, stream = dict(fixed.contents), sys.stderr
+        if not args.diff and not on_stdin:
+            from obs_lint.baseline.application import prune
+
+            report = prune(report, config)
     else:
         report = lint(overlay)
+    if args.new_since is not None:
+        from obs_lint.since import RevisionError, new_since
+
+        try:
+            report = new_since(
+                report, args.new_since, config, paths=paths, cwd=cwd, use_cache=not args.no_cache, jobs=args.jobs
+            )
+        except RevisionError as error:
+            from obs_lint.cli import fail
+
+            return fail(f"--new-since {args.new_since}: {error}")
     if args.verbose:
         _say(f"root {config.root}, configuration {config.file or 'none'}")
         _say(f"{report.summary.files} files in {time.perf_counter() - started:.3f} s")
@@ -151,6 +177,8 @@ def _once(args: Namespace) -> int:
 
 
 def _config(args: Namespace, cwd: str) -> Config:
+    import os
+
     from obs_lint.config import load
 
     overrides: dict[str, Any] = {
@@ -165,6 +193,7 @@ def _config(args: Namespace, cwd: str) -> Config:
         "cache-dir": args.cache_dir,
         "strict-dynamic": args.strict_dynamic,
         "output-format": args.output_format,
+        "baseline": os.path.abspath(args.baseline) if args.baseline is not None else None,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
     return load(cwd, config_file=args.config, isolated=args.isolated, overrides=given)

@@ -281,7 +281,7 @@ _RUN_WIDE: tuple[Key, ...] = (
         run_wide=True,
     ),
     Key("respect-gitignore", Flag(), "Leave out what git ignores.", run_wide=True),
-    Key("baseline", Text(forms.PATH), "The file with the diagnostics that are known.", run_wide=True, unset="none"),
+    Key("baseline", Text(forms.PATH), "The file with the diagnostics that are known.", run_wide=True),
     Key("cache-dir", Text(forms.PATH), "The folder of the cache.", run_wide=True),
     Key(
         "output-format",

@@ -167,7 +167,7 @@ class Config:
     extend_exclude: tuple[str, ...] = ()
     force_exclude: bool = False
     respect_gitignore: bool = True
-    baseline: str | None = None
+    baseline: str = ".obs-lint-baseline.json"
     target_version: str | None = None
     cache_dir: str = ".obs-lint-cache"
     output_format: str | None = None

@@ -265,7 +265,9 @@ class _Rewriter:
         """Return what literal text stands for."""
         written = self.text[piece.start : piece.end]
         if not in_spec:
-            written = re.sub(rb"\\N\{[^}]*\}|\\.|\{\{|\}\}", _single_brace, written, flags=re.DOTALL)
+            # No brace is escaped by the backslash before it: `\{{` is a backslash and one brace.
+            escapes = rb"\\[^{}]" if raw else rb"\\N\{[^}]*\}|\\[^{}]"
+            written = re.sub(escapes + rb"|\{\{|\}\}", _single_brace, written, flags=re.DOTALL)
         text = written.decode("utf-8")
         if raw or "\\" not in text:
             return text

@@ -18,6 +18,20 @@ _STRING_OR_COMMENT = re.compile(
     rb"|'(?:[^'\\\n]|\\[\s\S])*'"
     rb"|#[^\n]*"
 )
+_OUTSIDE = re.compile(
+    rb'(?:[^"\'#]++'
+    rb'|"""(?:[^"\\]++|\\[\s\S]|"(?!""))*+"""'
+    rb"|'''(?:[^'\\]++|\\[\s\S]|'(?!''))*+'''"
+    rb'|"(?!"")(?:[^"\\\n]++|\\[\s\S])*+"'
+    rb"|'(?!'')(?:[^'\\\n]++|\\[\s\S])*+'"
+    rb"|#[^\n]*+\n)*+"
+)
+"""Whole strings and comments, and what is between them; ends before one that is not closed."""
+_PLAIN_FORM = re.compile(
+    rb"(?:import ([A-Za-z_][\w.]*+)|from (\.++[\w.]*+|\w[\w.]*+) import "
+    rb"(?:(\w++(?: as \w++)?+(?:, ?\w++(?: as \w++)?+)*+)|\(([\w\s,]*+)\)))(?=\n)"
+)
+"""A statement on a line of its own, as nearly all are written."""
 _HEAD = re.compile(rb"(?:lazy[ \t]+)?(?:from(?=[ \t.\\])([ \t\\\n]*[.\w \t\\\n\x80-\xff]*?)[ \t\\\n]*)?\Z")
 _AFTER_COLON = re.compile(rb"[;:][ \t\f]*((?:lazy[ \t]+)?(?:from[ \t.\\][.\w \t\\\x80-\xff]*)?)\Z")
 _COMMENT = re.compile(rb"#[^\n]*")
@@ -59,6 +73,10 @@ class _Outside:
                 self._known = line_start
                 return True
             known = line_start
+        skipped = _OUTSIDE.match(data, known, offset)
+        if skipped is not None and skipped.end() == offset:
+            self._known = offset
+            return True
         search = _STRING_OR_COMMENT.search
         while (match := search(data, known)) is not None:
             start, end = match.span()
@@ -97,6 +115,25 @@ def find_imports(data: bytes, roots: frozenset[bytes] | None = None) -> list[Raw
             position = find(b"import", keyword_end)
             continue
         line_start = rfind(b"\n", 0, position) + 1
+        if roots is None and data[line_start] in _PLAIN_START and data[line_start - 2 : line_start] != b"\\\n":
+            plain = _PLAIN_FORM.match(data, line_start)
+            if plain is not None:
+                if outside.check(line_start, line_start):
+                    line += data.count(b"\n", counted, line_start)
+                    counted = line_start
+                    end = plain.end()
+                    name, module, names, listed = plain.groups()
+                    if name is not None:
+                        found.append((name.decode("ascii"), None, line, 8, line, line, False))
+                    elif listed is None:
+                        found.append((module.decode("ascii"), names, line, 6, line, line, False))
+                    else:
+                        last = line + listed.count(b"\n")
+                        found.append((module.decode("ascii"), listed, line, 6, line, last, False))
+                else:
+                    end = keyword_end
+                position = find(b"import", end)
+                continue
         head = data[line_start:position]
         statement = line_start
         while data[statement - 2 : statement] == b"\\\n":
@@ -186,6 +223,7 @@ def find_imports(data: bytes, roots: frozenset[bytes] | None = None) -> list[Raw
     return found
 
 
+_PLAIN_START = frozenset(b"if")
 _AFTER_IMPORT = frozenset((b" ", b"\t", b"\\", b"(", b"*", b"\f"))
 _BEFORE_IMPORT = frozenset((b"", b" ", b"\t", b"\n", b"\f", b".", b";", b":"))
 

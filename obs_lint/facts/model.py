@@ -85,6 +85,8 @@ class Anchor(NamedTuple):
     modules: tuple[str, ...] = ()
     """Dotted names of absolute imports: `logging` matches `import logging.config` and `from logging import x`."""
     any_of: tuple[bytes, ...] = ()
+    at_line: bool = False
+    """The pattern must match from the start of a line that holds the word: many times sooner told than by searching."""
 
 
 REACH = 200

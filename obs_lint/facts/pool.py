@@ -73,7 +73,7 @@ class Pool:
 
     def __init__(self, jobs: int | None = None) -> None:
         """`jobs`: processes in all, this one included; None: one a core."""
-        self._jobs = jobs or _cores()
+        self.jobs = jobs or _cores()
         self._workers: list[_Worker] = []
 
     def map(self, kind: str, argument: Any, items: Sequence[tuple[str, str]], sizes: Sequence[int]) -> list[Any]:
@@ -106,9 +106,9 @@ class Pool:
 
     def _start(self, weight: int, count: int) -> None:
         can_fork = hasattr(os, "fork")
-        if self._workers or self._jobs < 2 or count < 8 or weight < (_FORK_BYTES if can_fork else _SPAWN_BYTES):
+        if self._workers or self.jobs < 2 or count < 8 or weight < (_FORK_BYTES if can_fork else _SPAWN_BYTES):
             return
-        for _ in range(min(self._jobs, 8) - 1):
+        for _ in range(min(self.jobs, 8) - 1):
             try:
                 self._workers.append(_fork(self._workers) if can_fork else _spawn())
             except OSError:

@@ -44,30 +44,58 @@ class Scan(NamedTuple):
     """True where there surely is no suppression; told only of files in which something is found."""
 
 
+class _Row(NamedTuple):
+    """An anchor as the scanner uses it."""
+
+    bit: int
+    needs: int
+    """Mask of the words that must all be there."""
+    stems: tuple[bytes, ...]
+    """One of these must be there; () where words alone decide."""
+    near: tuple[bytes, ...]
+    """Where the pattern is looked for."""
+    pattern: bytes | None
+    at_line: bool
+
+
 class Scanner:
     """Scans file after file by one profile."""
 
-    __slots__ = ("_always", "_anchors", "_judge", "_roots", "_roots_bytes", "_words", "profile")
+    __slots__ = (
+        "_by_module",
+        "_importing",
+        "_judge",
+        "_masks",
+        "_parents",
+        "_roots",
+        "_roots_bytes",
+        "_rows",
+        "_words",
+        "profile",
+    )
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._roots = frozenset(profile.roots)
         self._roots_bytes = None if profile.every_import else frozenset(r.encode() for r in profile.roots)
-        words = dict.fromkeys(word for anchor in profile.anchors for word in anchor.words)
-        self._words = tuple(words)
+        self._words = tuple(dict.fromkeys(word for anchor in profile.anchors for word in anchor.words))
         index = {word: 1 << i for i, word in enumerate(self._words)}
-        self._anchors = tuple(
-            (
-                1 << number,
-                sum(index[word] for word in dict.fromkeys(anchor.words)),
-                frozenset(anchor.modules),
-                anchor.pattern,
-                anchor.any_of or anchor.words[-1:],
-                bool(anchor.any_of),
-            )
-            for number, anchor in enumerate(profile.anchors)
-        )
-        self._always = any(not anchor.words and not anchor.modules for anchor in profile.anchors)
+        self._by_module: dict[str, int] = {}
+        """Module that some anchor names → mask of those anchors."""
+        rows: list[_Row] = []
+        importing: list[_Row] = []
+        for number, anchor in enumerate(profile.anchors):
+            needs = sum(index[word] for word in dict.fromkeys(anchor.words))
+            stems = _stems(anchor.any_of)
+            near = anchor.any_of or anchor.words[-1:]
+            row = _Row(1 << number, needs, stems, near, anchor.pattern, anchor.at_line)
+            (importing if anchor.modules else rows).append(row)
+            for module in anchor.modules:
+                self._by_module[module] = self._by_module.get(module, 0) | row.bit
+        self._rows = tuple(rows)
+        self._importing = tuple(importing)
+        self._masks: dict[str, int] = {}
+        self._parents = frozenset(module.rpartition(".")[0] for module in self._by_module) - {""}
 
     def scan(self, path: str, raw: bytes) -> Scan:
         """Scan the bytes of one file."""
@@ -99,22 +127,15 @@ class Scanner:
                 use = self._use(data, statement) if self.profile.judge_use else RUNTIME
                 banned.append((number, use, _enclosing(data, statement) if statement[6] else ""))
         anchors = 0
-        if present or imports or self._always:
-            modules: frozenset[str] | None = None
-            for number, needs, names, pattern, near, some in self._anchors:
-                if needs & ~present:
-                    continue
-                if names:
-                    if modules is None:
-                        modules = _prefixes(imports)
-                    if names.isdisjoint(modules):
-                        continue
-                if pattern is None:
-                    if some and not any(word in data for word in near):
-                        continue
-                elif not _found(pattern, near, data):
-                    continue
-                anchors |= number
+        for row in self._rows:
+            if not row[1] & ~present and _matches(row, data):
+                anchors |= row[0]
+        if imports and self._importing:
+            imported = self._imported(imports)
+            if imported:
+                for row in self._importing:
+                    if row[0] & imported and not row[1] & ~present and _matches(row, data):
+                        anchors |= row[0]
         if (banned or anchors) and (not data.isascii() or b"\0" in data):
             problem = _undecodable(path, raw)
             if problem is not None:
@@ -122,6 +143,35 @@ class Scanner:
         leaks = _leaks(data, [imports[number] for number, _, _ in banned]) if banned and roots is None else ()
         unmarked = bool(banned or anchors) and _MARK.search(data) is None
         return Scan(tuple(imports), tuple(banned), anchors, cells, None, leaks, unmarked)
+
+    def _imported(self, imports: list[RawImport]) -> int:
+        """Return the mask of the anchors that name what is imported, or something that it lies in."""
+        masks, parents = self._masks, self._parents
+        found = 0
+        for statement in imports:
+            module = statement[0]
+            mask = masks.get(module)
+            if mask is None:
+                mask = masks[module] = self._mask(module)
+            found |= mask
+            if module in parents:
+                names = statement[1]
+                if names is not None and names[:1] != b"\0":
+                    for part in names.split(b","):
+                        pieces = part.split()
+                        if pieces:
+                            name = f"{module}.{pieces[0].decode('utf-8', 'replace')}"
+                            found |= self._by_module.get(name, 0)
+        return found
+
+    def _mask(self, module: str) -> int:
+        if module[:1] == ".":
+            return 0
+        mask = 0
+        while module:
+            mask |= self._by_module.get(module, 0)
+            module = module.rpartition(".")[0]
+        return mask
 
     def _interesting(self, raw: bytes) -> bool:
         words = (
@@ -145,8 +195,19 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
     return re.compile(pattern, re.MULTILINE)
 
 
-def _found(source: bytes, near: tuple[bytes, ...], data: bytes) -> bool:
-    """Search a pattern around each occurrence of the words, in all of the data where there are none."""
+def _matches(row: _Row, data: bytes) -> bool:
+    """True where the row's words, all but those of `needs`, and its pattern are found."""
+    stems, near, source = row[2:5]
+    if stems:
+        for stem in stems:
+            if stem in data:
+                break
+        else:
+            return False
+    if source is None:
+        if stems == near:
+            return True
+        return not stems or any(word in data for word in near)
     if not near:
         return _compiled(source).search(data) is not None
     for word in near:
@@ -154,14 +215,35 @@ def _found(source: bytes, near: tuple[bytes, ...], data: bytes) -> bool:
         if at < 0:
             continue
         pattern = _compiled(source)
+        look = pattern.match if row[5] else pattern.search
         while at >= 0:
             end = data.find(b"\n", at)
             if end < 0:
                 end = len(data)
-            if pattern.search(data, data.rfind(b"\n", 0, at) + 1, end + REACH) is not None:
+            if look(data, data.rfind(b"\n", 0, at) + 1, end + REACH) is not None:
                 return True
             at = data.find(word, end)
     return False
+
+
+_STEM = 6
+"""Bytes of a stem: what is shorter, or but a part of a plain word, is found in too many files."""
+
+
+@cache
+def _stems(words: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Return few strings one of which is in each of the words: a file with none of them has none of the words."""
+    if len(words) < 3:
+        return words
+    found: list[bytes] = []
+    rest = list(words)
+    while rest:
+        first = rest[0]
+        pieces = [piece for i in range(len(first) - _STEM + 1) if not (piece := first[i : i + _STEM]).isalpha()]
+        best = max((first, *pieces), key=lambda piece: sum([piece in word for word in rest]))
+        found.append(best)
+        rest = [word for word in rest if best not in word]
+    return tuple(found)
 
 
 _MARK = re.compile(rb"#[ \t]*(?:[nN][oO][qQ][aA]|obs:)")
@@ -248,27 +330,6 @@ def _called(name: bytes, data: bytes) -> bool:
             return True
         at = data.find(name, end)
     return False
-
-
-def _prefixes(imports: list[RawImport]) -> frozenset[str]:
-    """Every absolute module that is imported, with all that it lies in: `a.b` gives `a` and `a.b`."""
-    found: set[str] = set()
-    for statement in imports:
-        module = statement[0]
-        names = statement[1]
-        if module[:1] == ".":
-            continue
-        if module not in found:
-            found.add(module)
-            while (dot := module.rfind(".")) > 0:
-                module = module[:dot]
-                found.add(module)
-        if names is not None and names[:1] != b"\0":
-            for part in names.split(b","):
-                pieces = part.split()
-                if pieces:
-                    found.add(f"{statement[0]}.{pieces[0].decode('utf-8', 'replace')}")
-    return frozenset(found)
 
 
 def _text(path: str, raw: bytes) -> tuple[bytes, tuple[tuple[int, int], ...], tuple[str, int, int, int] | None]:

@@ -50,16 +50,26 @@ class FactsStore:
         self._overlay = overlay or {}
         self._scans: dict[str, Scan] = {}
         self._imports: dict[str, tuple[LexicalImport, ...]] = {}
+        self._said: tuple[dict[bytes, list[int]], dict[str, list[int]]] | None = None
         self._digests: dict[str, bytes] = {}
         self._facts: dict[str, FileFacts | None] = {}
         self._blobs: dict[str, bytes] = {}
         self._remembered: dict[bytes, bytes] | None = None
         self._learned = False
+        self._fresh: dict[bytes, bytes] = {}
+        """What was extracted by this process: key in the cache → facts."""
         self._scanned: dict[Anchor, int] = {}
+        self.alone = False
+        """True while other processes are busy, too: everything is done in this one."""
         self.problems: dict[str, Problem] = {}
         """Files that could not be read or parsed where somebody had to understand them."""
         self.unreadable: dict[str, str] = {}
         """Files that could not be opened: path → reason."""
+
+    @property
+    def jobs(self) -> int:
+        """Processes that may be used, this one included."""
+        return self._pool.jobs
 
     # -- the lexical tier
     def scan(self, profile: Profile) -> None:
@@ -135,12 +145,13 @@ class FactsStore:
         if not missing:
             return found
         profile = Profile((), any(anchor.modules for anchor in missing), False, missing)
+        pool = Pool(1) if self.alone else self._pool
         scanner = Scanner(profile)
         wanted = self._files.keys() if among is None else self._files.keys() & among
         unsaved = [(path, data) for path, data in self._overlay.items() if path in wanted]
         more = {path for path, data in unsaved if scanner.scan(path, data).anchors}
         rest = [f for p, f in self._files.items() if p in wanted and p not in found and p not in self._overlay]
-        results = self._pool.map(
+        results = pool.map(
             "scan",
             (False, _plain(profile)),
             [(file.path, file.absolute) for file in rest],
@@ -177,6 +188,20 @@ class FactsStore:
         data = self.raw(path)
         return data is not None and re.search(pattern, data, re.MULTILINE) is not None
 
+    def _saying(self, names: Iterable[bytes], segments: Iterable[str] = ()) -> Iterable[tuple[str, Scan]]:
+        """Yield the files whose imports have one of the names as it is written, or one of the segments in a module."""
+        if self._said is None:
+            self._said = _index(self._scans.values())
+        by_name, by_segment = self._said
+        wanted: set[int] = set()
+        for name in names:
+            wanted.update(by_name.get(name, ()))
+        for segment in segments:
+            wanted.update(by_segment.get(segment, ()))
+        paths = list(self._scans)
+        for number in sorted(wanted):
+            yield paths[number], self._scans[paths[number]]
+
     def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
         """Yield absolute imports whose first segment is one of `roots`."""
         for path, scan in self._scans.items():
@@ -186,12 +211,11 @@ class FactsStore:
 
     def imports_naming(self, names: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
         """Yield `from` imports that import one of the names, or a star."""
-        words = b"|".join(re.escape(name.encode("utf-8", "replace")) for name in sorted(names))
-        search = re.compile(rb"(?<!\w)(?:" + words + rb")(?!\w)|\*" if names else rb"\*").search
-        for path, scan in self._scans.items():
+        written = {b"*", *[name.encode("utf-8", "replace") for name in names]}
+        for path, scan in self._saying(written):
             for raw in scan.imports:
                 bound = raw[1]
-                if bound is not None and bound[:1] != b"\0" and search(bound):
+                if bound is not None and bound[:1] != b"\0" and not written.isdisjoint(_WORD.findall(bound)):
                     statement = to_import(raw)
                     if any(name in names or name == "*" for name, _ in statement.names or ()):
                         yield path, statement
@@ -208,15 +232,14 @@ class FactsStore:
 
     def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
         """Yield the imports that have one of the segments in their module's name or among their names."""
-        words = b"|".join(re.escape(segment.encode("utf-8", "replace")) for segment in sorted(segments))
-        search = re.compile(rb"(?<!\w)(?:" + (words or rb"(?!)") + rb")(?!\w)").search
+        written = {segment.encode("utf-8", "replace") for segment in segments}
         outside = segments.isdisjoint
-        for path, scan in self._scans.items():
+        for path, scan in self._saying(written, segments):
             for raw in scan.imports:
                 names = raw[1]
                 if not outside(raw[0].split(".")):
                     yield path, to_import(raw)
-                elif names is not None and search(names):
+                elif names is not None and not written.isdisjoint(_WORD.findall(names)):
                     statement = to_import(raw)
                     if any(name in segments for name, _ in statement.names or ()):
                         yield path, statement
@@ -249,6 +272,9 @@ class FactsStore:
 
         blob = self._blobs.pop(path, None) or self._recall(path)
         facts: FileFacts | None = None
+        if blob is None and not self._cache.enabled and path not in self._overlay:
+            facts = self._facts[path] = self._extract_plainly(path)
+            return facts
         if blob is None:
             blob = self._extract(path)
         if blob:
@@ -258,6 +284,8 @@ class FactsStore:
 
     def prefetch(self, paths: Iterable[str]) -> None:
         """Extract the facts of several files at once, on every core."""
+        if self.alone:
+            return
         wanted: list[ProjectFile] = []
         for path in sorted(paths):
             if path in self._facts or path in self._blobs or path not in self._files:
@@ -300,6 +328,39 @@ class FactsStore:
         self._keep(path, blob, problem)
         return self._blobs.pop(path, b"")
 
+    def _extract_plainly(self, path: str) -> FileFacts | None:
+        """Extract facts that nobody else will ask for."""
+        from obs_lint.facts.extract import extract
+        from obs_lint.source import SourceError, decode
+
+        if path not in self._files or path in self.unreadable:
+            return None
+        try:
+            return extract(decode(path, read(self._files[path].absolute)))
+        except SourceError as error:
+            self.problems[path] = (error.message, error.line, error.column, error.cell or 0)
+        except OSError as error:
+            self.problems[path] = (error.strerror or str(error), 1, 1, 0)
+        return None
+
+    def about_to_share(self) -> None:
+        """Get ready what forks of this process will all need, and end the workers that none of them can use."""
+        self._recall("")
+        self._pool.close()
+
+    def learned(self) -> tuple[dict[str, Problem], dict[bytes, bytes]]:
+        """Return, as plain values, what a fork of this process has learned."""
+        return self.problems, self._fresh
+
+    def learn(self, learned: tuple[dict[str, Problem], dict[bytes, bytes]]) -> None:
+        """Take over what a fork of this process has learned."""
+        problems, fresh = learned
+        self.problems |= problems
+        self._facts |= dict.fromkeys(problems)
+        if self._remembered is not None and fresh:
+            self._remembered |= fresh
+            self._learned = True
+
     def _keep(self, path: str, blob: bytes, problem: Problem | None) -> None:
         if problem is not None:
             self.problems[path] = problem
@@ -308,7 +369,7 @@ class FactsStore:
         self._blobs[path] = blob
         digest = self._digests.get(path)
         if self._remembered is not None and digest:
-            self._remembered[digest + _suffix(path)] = blob
+            self._remembered[digest + _suffix(path)] = self._fresh[digest + _suffix(path)] = blob
             self._learned = True
 
     # -- for suppressions, excerpts and fixes
@@ -345,6 +406,30 @@ class FactsStore:
 
 def _plain(profile: Profile) -> tuple[object, ...]:
     return (*profile[:3], tuple(tuple(anchor) for anchor in profile.anchors), profile.version)
+
+
+_WORD = re.compile(rb"[\w\x80-\xff]+|\*")
+
+
+def _index(scans: Iterable[Scan]) -> tuple[dict[bytes, list[int]], dict[str, list[int]]]:
+    """Return (name as it is written in imports → numbers of the files, segment of a module → those)."""
+    by_name: dict[bytes, list[int]] = {}
+    by_segment: dict[str, list[int]] = {}
+    for number, scan in enumerate(scans):
+        if not scan.imports:
+            continue
+        names = b"\n".join([raw[1] for raw in scan.imports if raw[1] is not None])
+        for name in set(_WORD.findall(names)):
+            if name in by_name:
+                by_name[name].append(number)
+            else:
+                by_name[name] = [number]
+        for segment in set(".".join([raw[0] for raw in scan.imports]).split(".")):
+            if segment in by_segment:
+                by_segment[segment].append(number)
+            else:
+                by_segment[segment] = [number]
+    return by_name, by_segment
 
 
 def _suffix(path: str) -> bytes:

@@ -29,6 +29,7 @@ def render(report: Report, context: Context) -> str:
         "diagnostics": len(report.diagnostics),
         "suppressed": report.summary.suppressed,
         "baselined": report.summary.baselined,
+        **({} if report.summary.gone is None else {"gone": report.summary.gone}),
     }
     inactive = [{"code": rule.code, "needs": rule.needs} for rule in report.inactive]
     diagnostics = [dumps(diagnostic_object(diagnostic, report, context)) for diagnostic in report.diagnostics]
