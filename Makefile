@@ -9,7 +9,7 @@ help:  ## show this list
 
 venv:  ## an environment with all that development needs
 	python3 -m venv .venv
-	$(BIN)/pip install -q -e '.[test]'
+	$(BIN)/pip install -q -e '.[test]' -e 'packages/obs_surface[test]'
 
 check:  ## ruff, mypy, import-linter, and obs-lint on itself
 	$(BIN)/ruff check .

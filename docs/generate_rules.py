@@ -77,40 +77,45 @@ def index(every: list[Page]) -> str:
 def markdown(made: Page) -> str:
     """One rule's page."""
     rule = made.rule
+    smoke = rule.check == "smoke"
     parts = [f"# {rule.slug} ({rule.code})", "## What it does", rule.summary, facts(rule)]
     parts += ["## Why is this bad", rule.why]
     if made.example is not None:
-        parts += ["## Example", *example_parts(made.example)]
+        parts += ["## Example", *example_parts(made.example, smoke)]
     parts += ["## Use instead", made.advice]
     if made.instead is not None:
-        parts += example_parts(made.instead)
+        parts += example_parts(made.instead, smoke)
     if made.options:
         parts += ["## Options", f"Under `[tool.obs-lint.rules.{rule.code}]`:", *map(option_text, made.options)]
     sentence, written = suppress(rule)
     parts += ["## Suppress", sentence]
     if written:
-        parts.append(fenced(written, "toml" if written.startswith("[") else "python"))
+        parts.append(fenced(written, "toml" if written.startswith("[") else "yaml" if smoke else "python"))
     more = [example for example in made.examples if example not in (made.example, made.instead)]
     if more:
         parts.append("## More examples")
         for example in more:
             found = "found" if example.finds else "not found"
             parts += [f"### {example.name}: {found}" if example.name else f"### {found.capitalize()}"]
-            parts += example_parts(example)
+            parts += example_parts(example, smoke)
     parts += ["## Source", f"{rule.source} · `{rule.origin}`"]
     return "\n\n".join(parts) + "\n"
 
 
-def example_parts(example: Example) -> Iterator[str]:
+def example_parts(example: Example, smoke: bool = False) -> Iterator[str]:
     """An example's configuration and files."""
-    if example.config:
+    if example.config and smoke:
+        yield "With the options"
+        yield fenced(toml_lines(example.config), "toml")
+    elif example.config:
         yield "With"
         yield fenced("[tool.obs-lint]\n" + toml_lines(example.config), "toml")
     for path, text in example.files.items():
         if path:
             yield f"`{path}`" + ("" if text else " (empty)")
         if text:
-            yield fenced(text, "toml" if path.endswith(".toml") else "python")
+            language = "yaml" if smoke and path.endswith(".yaml") else "json" if smoke else "python"
+            yield fenced(text, "toml" if path.endswith(".toml") else language)
 
 
 def option_text(option: Option) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from obs_lint.catalogue import Catalogue
@@ -116,6 +116,7 @@ def lint(
         ),
         inference=inference,
         rules={code: (rule.why, rule.url) for code, rule in catalogue.rules.items() if code in codes},
+        summaries={code: rule.summary for code, rule in catalogue.rules.items() if code in codes},
         fail_on=config.fail_on,
         inputs=tuple(project.inputs),
         judged=tuple(sorted({plan.rule.code for plan in plans})),

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from obs_lint.config.errors import ConfigError
 from obs_lint.config.model import Config
-from obs_lint.discovery import Discovery
+from obs_lint.discovery import Discovery, ProjectFile
 from obs_lint.facts.store import FactsStore
-from obs_lint.patterns import dotted, is_path_glob, path_matches
+from obs_lint.patterns import dotted, is_path_glob, names_match, path_matches
 
 
 def _named(config: Config) -> Iterator[tuple[str, str, bool]]:
@@ -24,6 +24,10 @@ def _named(config: Config) -> Iterator[tuple[str, str, bool]]:
     for index, logger in enumerate(config.loggers):
         for factory in logger.factory:
             yield f"loggers.{index}.factory", factory, True
+    for index, queue in enumerate(config.queues):
+        yield f"queues.{index}.publish", queue.publish, True
+        for number, consumer in enumerate(queue.consume):
+            yield f"queues.{index}.consume.{number}.function", consumer.function, True
     for name in config.instrument.decorators:
         yield "instrument.decorators", name, True
     for name in config.instrument.class_decorators:
@@ -63,8 +67,10 @@ def outside(config: Config, discovery: Discovery) -> tuple[tuple[str, str], ...]
 
 def require(config: Config, discovery: Discovery, store: FactsStore) -> None:
     """Raise ConfigError for a reference that is no module of the project, nowhere imported and no declared
-    dependency.
+    dependency, and for a target or a queue's function that the project should define and does not.
     """
+    _require_targets(config, discovery, store)
+    _require_queues(config, discovery, store)
     missing = outside(config, discovery)
     if not missing:
         return
@@ -80,6 +86,71 @@ def require(config: Config, discovery: Discovery, store: FactsStore) -> None:
                 key=key,
                 hint=_nearest(pattern, discovery),
             )
+
+
+def _require_targets(config: Config, discovery: Discovery, store: FactsStore) -> None:
+    for part in (config, *(scope.config for scope in config.scopes)):
+        origin = part.provenance.get("instrument.targets", "")
+        if part.instrument.targets and origin != "default" and not origin.startswith("preset"):
+            from obs_lint.entry_points.configured import may_hold
+
+            for pattern in part.instrument.targets:
+                held = [f for f in discovery.files if "tests" not in f.roles and may_hold(pattern, f)]
+                if not any(_may_define(pattern, file, store) for file in held):
+                    raise ConfigError(
+                        f"`instrument.targets` names `{pattern}`, which matches no function of this project; "
+                        "obs-lint would then guard nothing",
+                        file=str(config.file or ""),
+                        key="instrument.targets",
+                        hint=_nearest(pattern, discovery),
+                    )
+
+
+def _require_queues(config: Config, discovery: Discovery, store: FactsStore) -> None:
+    for part in (config, *(scope.config for scope in config.scopes)):
+        for index, queue in enumerate(part.queues):
+            keys = [(f"queues.{index}.publish", queue.publish)]
+            keys += [(f"queues.{index}.consume.{n}.function", each.function) for n, each in enumerate(queue.consume)]
+            for key, name in keys:
+                if not _is_mentioned(name, discovery, store):
+                    raise ConfigError(
+                        f"`{key}` names `{name}`, which this project does not define; obs-lint would then see nothing "
+                        "cross that queue",
+                        file=str(config.file or ""),
+                        key=key,
+                        hint=_nearest(name, discovery),
+                    )
+
+
+def _is_mentioned(name: str, discovery: Discovery, store: FactsStore) -> bool:
+    """True where the innermost module of a dotted name speaks of what follows, and for what is third-party."""
+    segments = name.split(".")
+    first_party = False
+    covering: list[tuple[int, ProjectFile]] = []
+    for file in discovery.files:
+        first_party = first_party or any(each.partition(".")[0] == segments[0] for each in file.names)
+        lengths = [n for n in range(1, len(segments)) if names_match(".".join(segments[:n]), file.names, below=False)]
+        if lengths:
+            covering.append((max(lengths), file))
+    innermost = max([length for length, _ in covering], default=0)
+    if not first_party or "*" in name:
+        return True
+    said = rb"(?<!\w)" + re.escape(segments[innermost]).encode() + rb"(?!\w)|^[ \t]*from[^\n]*import[ \t]*\*"
+    return any(re.search(said, store.text(file.path), re.MULTILINE) for length, file in covering if length == innermost)
+
+
+def _may_define(pattern: str, file: ProjectFile, store: FactsStore) -> bool:
+    """True where a module that the pattern covers defines what the rest of it writes out."""
+    segments = pattern.split(".")
+    covered = [n for n in range(1, len(segments) + 1) if names_match(".".join(segments[:n]), file.names, below=False)]
+    written = [s for s in segments[max(covered, default=0) :] if "*" not in s and "?" not in s]
+    if not written:
+        return True
+    text = store.text(file.path)
+    return all(re.search(_DEFINED % ((re.escape(s).encode(),) * 2), text, re.MULTILINE) for s in written)
+
+
+_DEFINED = rb"(?<!\w)(?:def|class)[ \t]+%s(?!\w)|^[ \t]*%s[ \t]*[:=]"
 
 
 def _nearest(pattern: str, discovery: Discovery) -> str:

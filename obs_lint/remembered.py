@@ -109,11 +109,12 @@ def _plain(report: Report) -> tuple[Any, ...]:
         dict(report.rules),
         report.fail_on.value,
         report.judged,
+        dict(report.summaries),
     )
 
 
 def _report(raw: tuple[Any, ...]) -> Report:
-    diagnostics, failures, inactive, warnings, summary, inference, rules, fail_on, judged = raw
+    diagnostics, failures, inactive, warnings, summary, inference, rules, fail_on, judged, summaries = raw
     return Report(
         diagnostics=tuple(map(read_diagnostic, diagnostics)),
         failures=tuple(Failure(*failure) for failure in failures),
@@ -124,4 +125,5 @@ def _report(raw: tuple[Any, ...]) -> Report:
         rules=rules,
         fail_on=Severity(fail_on),
         judged=tuple(judged),
+        summaries=summaries,
     )

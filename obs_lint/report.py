@@ -86,12 +86,15 @@ class Report:
     inference: Inference | None = None
     """Set only where no configuration was found."""
     rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Code → (why, url) of every rule that has a diagnostic; for the full format."""
+    """Code → (why, url) of every rule that has a diagnostic, new or known."""
+    summaries: Mapping[str, str] = field(default_factory=dict)
+    """Code → what the rule is about in one sentence, of every rule that has a diagnostic."""
     fail_on: Severity = Severity.ERROR
     inputs: tuple[str, ...] = ()
     """Files and folders outside the sources that the result depends on, absolute: those of the registries."""
     known: tuple[Diagnostic, ...] = ()
-    """Diagnostics that the baseline lists; they are not among `diagnostics`."""
+    """Diagnostics that the baseline lists, or that were there at the revision of `--new-since`; they are not among
+    `diagnostics`."""
     judged: tuple[str, ...] = ()
     """Codes of the rules that ran."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from obs_lint.checks import Check
 from obs_lint.checks.run import RuleRun
@@ -15,17 +15,19 @@ from obs_lint.diagnostic import Diagnostic
 from obs_lint.discovery import ProjectFile
 from obs_lint.facts.forks import MOST_ITEMS, can_fork, shared
 from obs_lint.facts.store import FactsStore
-from obs_lint.project import Project
 from obs_lint.report import Failure
+
+if TYPE_CHECKING:
+    from obs_lint.project import Project
 
 Perform = Callable[[int, RuleRun[Any], list[Failure]], list[Diagnostic]]
 """Runs the check of that number; what goes wrong is added to the list."""
 
-_WORTH = 400_000
+_WORTH = 150_000
 """Bytes of source to be understood, from which on a fork pays."""
-_PART = 100_000
+_PART = 60_000
 """Bytes of source in a part, about: each part sets the checks up again."""
-_PARTS_EACH = 6
+_PARTS_EACH = 10
 _MOST = 8
 """Processes, this one included."""
 _UNLOOKED = 40
@@ -46,7 +48,8 @@ def perform_all(
     apart = [n for n in numbers if checks[n].parts != "none"]
     weight = sum(file.size for file in {file.path: file for n in apart for file in runs[n].anchored}.values())
     if jobs < 2 or weight < _WORTH or not can_fork():
-        store.prefetch({file.path for run in runs for file in run.anchored})
+        if jobs > 1:
+            store.prefetch({file.path for run in runs for file in run.anchored})
         return [found for n in numbers for found in perform(n, runs[n], failures)]
 
     together = [n for n in numbers if checks[n].parts == "none"]
@@ -65,7 +68,10 @@ def perform_all(
     def work(number: int) -> tuple[list[Diagnostic], list[Failure]]:
         store.alone = True
         wrong: list[Failure] = []
-        return [each for n, run in items[number] for each in perform(n, run, wrong)], wrong
+        made = [each for n, run in items[number] for each in perform(n, run, wrong)]
+        result = [_with_lines(each, store) for each in made], wrong
+        store.forget_excerpts()
+        return result
 
     def plain(result: tuple[list[Diagnostic], list[Failure]]) -> Any:
         return list(map(plain_diagnostic, result[0])), list(map(tuple, result[1]))
@@ -88,6 +94,18 @@ def perform_all(
     return found
 
 
+def _with_lines(found: Diagnostic, store: FactsStore) -> Diagnostic:
+    """Say on which lines a comment may suppress it: elsewhere the file's facts would have to be extracted again."""
+    if found.lines is not None or found.cell is not None or store.unmarked(found.path):
+        return found
+    from obs_lint.suppression import statement_lines
+
+    facts = store.at_hand(found.path)
+    start = found.span.start
+    lines = statement_lines(facts.statements, start.line, start.column) if facts is not None else None
+    return found if lines is None else replace(found, lines=lines)
+
+
 def _parts(rows: Sequence[tuple[int, RuleRun[Any]]], jobs: int, most: int) -> list[list[tuple[int, RuleRun[Any]]]]:
     """Cut the files into parts of about the same weight, neighbours together: they ask for the same modules."""
     looked_into = {file.path for _, run in rows for file in run.anchored}
@@ -96,9 +114,11 @@ def _parts(rows: Sequence[tuple[int, RuleRun[Any]]], jobs: int, most: int) -> li
     total = sum(weights.values())
     count = max(1, min(jobs * _PARTS_EACH, total // _PART, most))
     part_of: dict[str, int] = {}
+    loads = [0] * count
     before = 0
     for path in sorted(files):
-        part_of[path] = min(before * count // max(total, 1), count - 1)
+        number = part_of[path] = min(before * count // max(total, 1), count - 1)
+        loads[number] += weights[path]
         before += weights[path]
     parts: list[list[tuple[int, RuleRun[Any]]]] = [[] for _ in range(count)]
     for n, run in rows:
@@ -110,4 +130,4 @@ def _parts(rows: Sequence[tuple[int, RuleRun[Any]]], jobs: int, most: int) -> li
         for part, own, near in zip(parts, mine, anchored, strict=True):
             if own:
                 part.append((n, replace(run, files=own, anchored=near)))
-    return parts
+    return [parts[number] for number in sorted(range(count), key=loads.__getitem__, reverse=True)]

@@ -94,13 +94,15 @@ def _compared(report: Report, was: Sequence[Entry], root: str) -> Report:
     result = compare(now, was, lambda path: os.path.lexists(os.path.join(root, path)))
     left = {id(d) for d in report.diagnostics}
     new = tuple(d for d in result.new if id(d) in left)
-    codes = {d.code for d in new}
-    known = len(now) - len(new)
+    codes = {d.code for d in now}
+    added = {id(d) for d in new}
+    known = tuple(d for d in now if id(d) not in added)
     return replace(
         report,
         diagnostics=new,
+        known=known,
         rules={code: entry for code, entry in report.rules.items() if code in codes},
-        summary=report.summary._replace(baselined=known, gone=len(result.gone)),
+        summary=report.summary._replace(baselined=len(known), gone=len(result.gone)),
     )
 
 

@@ -52,6 +52,17 @@ class Sources(FactsSource):
                 if not segments.isdisjoint([*row.module.split("."), *names]):
                     yield path, row
 
+    def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+        for path in self.texts:
+            for row in self.imports(path):
+                if not row.level and row.module.partition(".")[0] in roots:
+                    yield path, row
+
+    def renaming_imports(self) -> Iterable[tuple[str, str]]:
+        for path in self.texts:
+            for row in self.imports(path):
+                yield from ((name, bound) for name, bound in row.names or () if name != bound)
+
     def mentions(self, path: str, pattern: bytes) -> bool:
         return re.search(pattern, self._source(path).text, re.MULTILINE) is not None
 

@@ -103,7 +103,9 @@ def marks_of_lines(path: str, cell: int | None, content: bytes) -> Iterator[tupl
 
 
 def rule_documents() -> list[Mapping[str, Any]]:
-    return [read_rule_file(path, name).document for path, name in sources()]
+    """Those on code: rules on what a running system emits have lines of it as examples (tests/smoke)."""
+    every = (read_rule_file(path, name).document for path, name in sources())
+    return [document for document in every if document["check"] != "smoke"]
 
 
 def examples_of(document: Mapping[str, Any]) -> Iterator[Example]:

@@ -36,7 +36,7 @@ def apply_baseline(report: Report, file: str, catalogue: Catalogue, covers: Call
     compared = compare(report.diagnostics, entries, lambda path: os.path.lexists(os.path.join(root, path)))
     stale = _reported(stale_entries(compared, report.judged, covers), shown, catalogue)
     left = sorted((*compared.new, *stale), key=lambda d: d.sort_key)
-    codes = {d.code for d in left}
+    codes = {d.code for d in (*left, *report.diagnostics)}
     rules = {code: entry for code, entry in report.rules.items() if code in codes}
     if stale:
         rule = catalogue.rules[CODE]

@@ -119,6 +119,9 @@ def _listed(words: Iterable[str]) -> str:
 
 def suppress(rule: Rule) -> tuple[str, str]:
     """Return how to suppress the rule: a sentence, and what to write, empty where it can't be suppressed."""
+    if rule.check == "smoke":
+        written = f'checks:\n  ignore: {{{rule.code}: "reason"}}'
+        return f"In the scenario; `obs-lint smoke check --ignore {rule.code}` for captured output:", written
     if rule.code in ALWAYS:
         return "It can't be ignored, suppressed or put into a baseline: leave the file out with `exclude`.", ""
     if rule.whole_project and rule.check == "stale-pattern":

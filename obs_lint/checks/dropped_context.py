@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from obs_lint import runtime
 from obs_lint.checks import Check
 from obs_lint.checks.boundary import enclosing_functions
 from obs_lint.checks.canonical import Canonical, canonical
@@ -27,9 +28,16 @@ from obs_lint.project import Origin
 _MAX_HOPS = 3
 _MAX_SERVICE_HOPS = 1
 _CONTEXTUAL = Anchor(
-    any_of=(b"ContextVar", b"contextvars", b"contextualize", b"asgi_correlation_id", b"starlette_context"),
+    any_of=(
+        b"ContextVar",
+        b"contextvars",
+        b"contextualize",
+        b"asgi_correlation_id",
+        b"starlette_context",
+        b"obs_surface",
+    ),
     pattern=rb"(?<!\w)(?:ContextVar[\[(]|bind_contextvars|bound_contextvars|merge_contextvars|contextualize\()"
-    rb"|\bimport asgi_correlation_id|from (?:asgi_correlation_id|starlette_context)",
+    rb"|\bimport (?:asgi_correlation_id|obs_surface)|from (?:asgi_correlation_id|starlette_context|obs_surface)",
 )
 """Files in which a context of the project's own is made or bound."""
 _EXECUTORS = ("concurrent.futures.**.ThreadPoolExecutor", "concurrent.futures.**.ProcessPoolExecutor")
@@ -238,8 +246,10 @@ def _defines(run: RuleRun[Options], origin: Origin, methods: tuple[str, ...]) ->
 
 def _is_preserving(run: RuleRun[Options], origins: tuple[Origin, ...]) -> bool:
     patterns = run.config.correlation.preserving
-    return bool(patterns) and any(
-        names_match(pattern, run.project.names(origin)) for pattern in patterns for origin in origins
+    return any(
+        runtime.is_one_of(origin.name, runtime.PRESERVING)
+        or any(names_match(pattern, run.project.names(origin)) for pattern in patterns)
+        for origin in origins
     )
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from obs_lint.checks import Check
-from obs_lint.checks.handlers import BROAD, Handler, catches, evaluated, handlers, own_statements, spread
-from obs_lint.checks.imported import is_stub
+from obs_lint.checks.handlers import BROAD, Handler, by_handlers, catches, evaluated, handlers, own_statements, spread
 from obs_lint.checks.log_levels import level, severity_of
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.checks.telling import is_logger, words
@@ -55,16 +54,7 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a call."""
-    judge = _Judge(run)
-    for file in run.anchored:
-        if run.is_surface(file) or is_stub(file):
-            continue
-        facts = run.project.facts(file.path)
-        if facts is None:
-            continue
-        for handler in handlers(facts):
-            if not handler.is_suppress:
-                yield from judge.of_handler(file, facts, handler)
+    yield from by_handlers(run, lambda part: _Judge(part).in_file)
 
 
 class _Judge:
@@ -76,6 +66,12 @@ class _Judge:
         self._keys = frozenset(_plain(key) for key in run.options.keys)
         self._words = frozenset(run.options.failure_words)
         self._emitters = frozenset(emitter.function.rpartition(".")[2] for emitter in declared(run.config))
+
+    def in_file(self, file: ProjectFile, facts: FileFacts) -> Iterator[Diagnostic]:
+        """Yield what there is to say of a file's handlers."""
+        for handler in handlers(facts):
+            if not handler.is_suppress:
+                yield from self.of_handler(file, facts, handler)
 
     def of_handler(self, file: ProjectFile, facts: FileFacts, handler: Handler) -> Iterator[Diagnostic]:
         """At most one diagnostic a handler, where nothing in it keeps the detail: at what logs the exception itself,

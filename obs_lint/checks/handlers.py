@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple, TypeVar, cast
 
+from obs_lint.checks.imported import is_stub
+from obs_lint.checks.run import RuleRun
+from obs_lint.diagnostic import Diagnostic
+from obs_lint.discovery import ProjectFile
 from obs_lint.events.emitters import last_name, spelled
 from obs_lint.facts.model import Block, Expr, FileFacts, Pos, Statement
 from obs_lint.facts.nested import children
 from obs_lint.facts.roots import of_block
 from obs_lint.project import Project
+from obs_lint.project.glimpse import Glimpse, UnseenError
+
+OptionsT = TypeVar("OptionsT")
 
 BROAD = ("Exception", "BaseException")
 _COMPOUND = frozenset({"if", "while", "for", "with", "match"})
@@ -70,6 +78,40 @@ def _of_block(
                     yield Handler(types, None, (), context[-1], start, tried, scope, function, within, True)
             for inner in inner_blocks(statement):
                 yield from _of_block(facts, inner, scope, function, within)
+
+
+InFile = Callable[[ProjectFile, FileFacts], Iterator[Diagnostic]]
+_WORDS = (*[b"except" + after for after in (b" ", b":", b"(", b"*", b"\t", b"\f", b"\\", b"[")], b"suppress(")
+"""What a handler begins with."""
+
+
+def by_handlers(run: RuleRun[OptionsT], judge: Callable[[RuleRun[OptionsT]], InFile]) -> Iterator[Diagnostic]:
+    """Yield what a judge finds in the anchored files, where it looks at nothing but handlers and what is around them.
+
+    It is made for a run, and first shown no more than the functions with handlers. Where that is not enough it is shown
+    the file.
+    """
+    project = run.project
+    glimpse = Glimpse(project)
+    at_first = judge(replace(run, project=cast("Project", glimpse)))
+    thorough: InFile | None = None
+    for file in run.anchored:
+        if run.is_surface(file) or is_stub(file):
+            continue
+        part = project.excerpt(file.path, _WORDS)
+        if part is not None:
+            glimpse.look_at(file, part)
+            try:
+                found = list(at_first(file, part))
+            except UnseenError:
+                pass
+            else:
+                yield from found
+                continue
+        facts = project.facts(file.path)
+        if facts is not None:
+            thorough = thorough or judge(run)
+            yield from thorough(file, facts)
 
 
 class Body(NamedTuple):

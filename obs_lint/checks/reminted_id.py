@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
 
 from obs_lint.checks import Check
 from obs_lint.checks.boundary import enclosing_classes, enclosing_functions, is_command, is_configured, is_middleware
@@ -22,6 +22,7 @@ from obs_lint.facts.nested import nested
 from obs_lint.facts.roots import roots
 from obs_lint.patterns import names_match
 from obs_lint.project import Project
+from obs_lint.project.glimpse import Glimpse, UnseenError
 
 _MAX_HOPS = 4
 _PASSING = frozenset({"str", "repr", "format", "bytes", "UUID", "int", "hex", "cast"})
@@ -95,9 +96,20 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     judge = _Judge(run, known)
     if not judge.fields:
         return
+    glimpse = Glimpse(run.project)
+    at_first = _Judge(replace(run, project=cast("Project", glimpse)), known)
+    said = _spellings(known, judge.fields)
     for file in _files(run, judge, known):
         if run.is_surface(file) or run.is_wiring(file) or is_stub(file):
             continue
+        part = run.project.excerpt(file.path, said)
+        if part is not None:
+            glimpse.look_at(file, part)
+            try:
+                if not any(at_first.fresh(file.path, bound) for bound in _bound(part, judge.field_of)):
+                    continue
+            except UnseenError:
+                pass
         facts = run.project.facts(file.path)
         if facts is None:
             continue
@@ -128,6 +140,14 @@ def _files(run: RuleRun[Options], judge: _Judge, known: Canonical) -> Iterable[P
     return [file for file in run.files if file.path in found]
 
 
+def _spellings(known: Canonical, fields: frozenset[str]) -> tuple[bytes, ...]:
+    """Return, in lower case, what a function must say one of to give one of the fields a value."""
+    headers = [header for header, field in known.headers.items() if field in fields]
+    aliases = [alias for alias, field in known.aliases.items() if field in fields]
+    names = {*fields, *aliases, *headers, *[header.replace("-", "_") for header in headers]}
+    return tuple(sorted(name.lower().encode("utf-8", "surrogatepass") for name in names))
+
+
 def _bound(facts: FileFacts, field_of: Callable[[str], str]) -> Iterator[_Bound]:
     """Yield everything in a file that gives a canonical field a value."""
     for number, scope in enumerate(facts.scopes):
@@ -149,13 +169,17 @@ def _bound(facts: FileFacts, field_of: Callable[[str], str]) -> Iterator[_Bound]
                 yield _Bound(field, parameter.default, function.parent, parameter.pos)
     for call in facts.calls:
         yield from _given(call.expr, call.scope, field_of)
-    scopes = {id(expr): scope for expr, scope in _displays(facts)}
+    scopes: dict[int, int] | None = None
     for root in roots(facts):
+        if root[0] in ("name", "const"):
+            continue
         for part in nested(root):
             if part[0] == "dict":
                 for key, value in part[1]:
                     field = field_of(_text(key)) if key is not None else ""
                     if field:
+                        if scopes is None:
+                            scopes = {id(expr): scope for expr, scope in _displays(facts)}
                         yield _Bound(field, value, scopes.get(id(part), 0), key[-1])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from obs_lint import runtime
 from obs_lint.checks import Check
 from obs_lint.checks.canonical import Canonical, canonical
 from obs_lint.checks.imported import absolute, is_stub
@@ -64,7 +65,7 @@ _SET = {"wsgi_app": _FLASK, "asgi_app": ("quart",), "Task": ("celery",), "middle
 _LISTS = frozenset({"middlewares", "user_middleware", "middleware"})
 _LISTING = frozenset({"append", "insert", "extend"})
 _GIVEN = frozenset(
-    "middleware middlewares before_request plugins dependencies task_cls worker_class on_app_init".split()
+    "middleware middlewares before_request plugins dependencies task_cls worker_class job_class on_app_init".split()
 )
 """Keywords of constructors that do."""
 _HOOKS = {
@@ -221,10 +222,35 @@ class _Search:
         left = self._without_django(left)
         if left:
             left = self._without_attached(left)
+        if left and runtime.is_used(self._project):
+            left = [app for app in left if not self._is_instrumented(app)]
         if any(app.framework in _HOOKS for app in left):
             hooked = {app.framework for app in left if app.framework in _HOOKS and self._has_hook(app.framework)}
             left = [app for app in left if app.framework not in hooked]
         yield from left
+
+    def _is_instrumented(self, app: _App) -> bool:
+        """True for a worker that obs_surface gives the context to: its class, or all of its library."""
+        facts = self._project.facts(app.path)
+        if app.framework == "arq" and app.call is None and facts is not None:
+            row = facts.classes[int(next(iter(app.variables)))]
+            if any(self._makes(app.path, row.parent, decorator) for decorator in row.decorators):
+                return True
+        return self._project.once(("connected", app.framework), lambda: self._is_connected(app.framework))
+
+    def _is_connected(self, framework: str) -> bool:
+        """True where the project calls what makes all workers of a library have the context."""
+        names = {name for name, libraries in runtime.WORKERS.items() if framework in libraries}
+        for path in sorted(
+            {path for path, _ in self._project.imports_of(frozenset({runtime.PACKAGE}))} if names else ()
+        ):
+            facts = None if {"tests", "examples"} & self._project.files[path].roles else self._project.facts(path)
+            for call in facts.calls if facts is not None else ():
+                if last_name(call.expr[1]) in {name.rpartition(".")[2] for name in names}:
+                    origins = self._project.resolve(path, call.scope, call.expr[1])
+                    if any(origin.name in names for origin in origins):
+                        return True
+        return False
 
     def _is_built_with(self, app: _App) -> bool:
         call = app.call

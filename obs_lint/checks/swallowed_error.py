@@ -11,6 +11,7 @@ from obs_lint.checks import Check
 from obs_lint.checks.handlers import (
     BROAD,
     Handler,
+    by_handlers,
     catches,
     handlers,
     inner_blocks,
@@ -20,7 +21,6 @@ from obs_lint.checks.handlers import (
     spread_block,
     statements,
 )
-from obs_lint.checks.imported import is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.checks.telling import Telling, Told, first_name, is_log_method, words
 from obs_lint.config.model import Config
@@ -62,18 +62,18 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
     Handlers that plainly raise, log or use the exception in their first lines do not count.
     """
     names = "|".join(re.escape(name.rpartition(".")[2]) for name in (*BROAD, *options.types))
-    listed = rf"(?:[\w.*\x80-\xff]+\s*,\s*)*(?:[\w\x80-\xff]+\.)*(?:{names})\b"
+    listed = rf"(?:[\w.*\x80-\xff]++\s*+,\s*+)*(?:[\w\x80-\xff]++\.)*(?:{names})\b"
     if options.paths == "some":
         pattern = rf"[ \t]*except\s*\*?\s*(?::|(?:\(\s*)?{listed})"
     else:
         named = rf"{listed}(?:[^:\r\n]*?\bas\s+(?P<e>[\w\x80-\xff]+)[ \t]*:|(?:(?!\bas\b)[^:\r\n])*:)"
-        head = rf"(?P<i>[ \t]*)except\s*\*?\s*(?::|(?:\(\s*)?{named})[ \t]*(?=\r?\n|#)[^\r\n]*"
-        within = r"(?:\r?\n(?:(?P=i)[ \t]+[^\r\n]*|[ \t]*)){0,5}?\r?\n(?P=i)[ \t]+(?=\S)"
+        head = rf"(?P<i>[ \t]*+)except\s*\*?\s*(?::|(?:\(\s*)?{named})[ \t]*(?=\r?\n|#)[^\r\n]*"
+        within = r"(?:\r?\n(?:(?P=i)[ \t]++[^\r\n]*+|[ \t]*+)){0,5}?\r?\n(?P=i)[ \t]++(?=\S)"
         tells = rf"(?:raise(?=\s)|(?:await )?(?:\w+\.)*_?(?i:log|logger|logging)\.a?(?:{_LOGGING})\()"
         name = r"(?<![\w\x80-\xff])(?P=e)(?=[^\w\x80-\xff])"
         uses = rf"(?!except\b|del\b)(?:[^\r\n#\"']*{name}(?!\s*=[^=])|[^\r\n#]*[{{]{name})"
         pattern = rf"{head}(?!{within}{tells})(?!(?(e){within}{uses}|(?!)))"
-        pattern += r"|[ \t]*except\b[^\r\n#]*:[ \t]*[^#\s]|[ \t]*except\s*\*?\s*\([^)\r\n]*\r?\n"
+        pattern += r"|[ \t]*+except\b[^\r\n#]*:[ \t]*[^#\s]|[ \t]*+except\s*\*?\s*\([^)\r\n]*\r?\n"
     suppress = rf"(?<!\w)suppress\(\s*{listed}"
     aliased = rf"[ \t]*(?:from|import)\b[^\n]*(?:{names})[ \t]+as\b|"
     renamed = rf"{aliased}[ \t]*\w+[ \t]*(?::[^=\n]+)?=\s*[(\[]?\s*{listed}[ \t]*[,)\]]*[ \t]*(?:#.*)?$"
@@ -90,25 +90,7 @@ _LOGGING = "debug|info|warn(?:ing)?|error|exception|critical|fatal"
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a handler, at the type that it catches."""
-    judge = _Judge(run)
-    types = (*BROAD, *run.options.types)
-    for file in run.anchored:
-        if run.is_surface(file) or is_stub(file):
-            continue
-        facts = run.project.facts(file.path)
-        if facts is None:
-            continue
-        for handler in handlers(facts):
-            caught = catches(run.project, file.path, facts, handler, types)
-            if caught and judge.swallows(file, facts, handler):
-                yield run.report(
-                    file,
-                    handler.place,
-                    target=caught,
-                    scope=handler.scope,
-                    handler=_header(handler, caught),
-                    does=_does(handler.body),
-                )
+    yield from by_handlers(run, lambda part: _Judge(part).in_file)
 
 
 class _Judge:
@@ -122,6 +104,22 @@ class _Judge:
         self._cleanup = frozenset(run.options.cleanup_functions)
         self._imports = frozenset(run.options.import_functions)
         self._quiet = frozenset(run.options.quiet_functions) | self._imports
+        self._types = (*BROAD, *run.options.types)
+
+    def in_file(self, file: ProjectFile, facts: FileFacts) -> Iterator[Diagnostic]:
+        """Yield what there is to say of a file's handlers."""
+        run = self._run
+        for handler in handlers(facts):
+            caught = catches(run.project, file.path, facts, handler, self._types)
+            if caught and self.swallows(file, facts, handler):
+                yield run.report(
+                    file,
+                    handler.place,
+                    target=caught,
+                    scope=handler.scope,
+                    handler=_header(handler, caught),
+                    does=_does(handler.body),
+                )
 
     def swallows(self, file: ProjectFile, facts: FileFacts, handler: Handler) -> bool:
         """True where nobody learns of what the handler catches, and silence is no accepted idiom there."""

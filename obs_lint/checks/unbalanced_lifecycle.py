@@ -17,7 +17,7 @@ from obs_lint.diagnostic import Diagnostic, TrailStep
 from obs_lint.events.emitters import last_name, spelled
 from obs_lint.events.registries import registries
 from obs_lint.facts.flow import Node
-from obs_lint.facts.model import FileFacts, Pos
+from obs_lint.facts.model import CallSite, FileFacts, Pos
 from obs_lint.facts.nested import nested
 from obs_lint.registry.model import Lifecycle
 
@@ -101,11 +101,32 @@ class _Judge:
             for call in self._leaving.calls(where, other, caller):
                 if (path, index) in self._leaving.bodies(where, call.scope, call.expr[1]):
                     continue
-                if last_name(call.expr[1]) != name and self._ends(self._leaving.of_call(where, call.scope, call.expr)):
+                if last_name(call.expr[1]) != name and self._ends(self._besides(where, call, (path, index))):
                     return True
             if hops > 1 and self._ends_around(where, other, caller, hops - 1):
                 return True
         return False
+
+    def _besides(self, path: str, call: CallSite, function: tuple[str, int]) -> frozenset[str]:
+        """Return the events that leave in what a call calls or hands over, apart from the function that is asked about,
+        and from what is handed over and begins and ends a lifecycle of its own.
+        """
+        if call.expr[-1] in self._leaving.in_file(path):
+            return frozenset()
+        found: set[str] = set()
+        for expr in (call.expr[1], *call.expr[2], *(value for _, value, _ in call.expr[3])):
+            if expr[0] not in ("name", "attr"):
+                continue
+            is_called = expr is call.expr[1]
+            bodies = [] if is_called else list(self._leaving.bodies(path, call.scope, expr))
+            if not bodies or not all(body == function or self._is_whole(*body) for body in bodies):
+                found |= self._leaving.of_callable(path, call.scope, expr, _MAX_CALLERS + 1, called=is_called)
+        return frozenset(found)
+
+    def _is_whole(self, path: str, index: int) -> bool:
+        """True for a function that emits the start as well as an end."""
+        events = self._leaving.direct(path, index)
+        return self._lifecycle.start in events and not events.isdisjoint(self._terminal)
 
     def _ends_beside(self, path: str, facts: FileFacts, index: int) -> bool:
         """True where another method of the class emits the end: `on_failure`, `__exit__`."""

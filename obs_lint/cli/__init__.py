@@ -14,7 +14,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("obs_lint.cli.baseline", "keep, update, prune and count the findings that are known"),
     "registry": ("obs_lint.cli.registry", "compile, check, list and compare the event registry"),
     "chain": ("obs_lint.cli.chain", "show the correlation chain, and where an id is lost"),
+    "smoke": ("obs_lint.cli.smoke", "check what a running system emits: run | check | listen"),
     "inventory": ("obs_lint.cli.inventory", "list every event, emitter and emission"),
+    "export": ("obs_lint.cli.export", "write equivalent configuration for ruff, flake8 or import-linter"),
+    "doctor": ("obs_lint.cli.doctor", "look for what in this repository would defeat obs-lint"),
+    "server": ("obs_lint.cli.server", "language server: findings, fixes and event names in an editor"),
 }
 """Name → module and one-line help."""
 
@@ -59,8 +63,10 @@ def _dispatch(words: list[str]) -> int:
     from obs_lint import __version__
 
     parser.add_argument("--version", action="version", version=f"obs-lint {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="obs-lint")
     for command, (module, text) in COMMANDS.items():
+        if chosen is not None and command != chosen:
+            continue
         sub = commands.add_parser(command, help=text, description=text[0].upper() + text[1:] + ".")
         if command == chosen or (chosen is None and command == name):
             _load(module).add_arguments(sub)

@@ -31,13 +31,15 @@ def run(args: Namespace) -> int:
     from obs_lint.events.emissions import emission_anchors
     from obs_lint.events.registries import registries
     from obs_lint.inventory.chain import chain
+    from obs_lint.inventory.parts import Parts
     from obs_lint.opened import opened
     from obs_lint.reporters.terminal import ANSI, PLAIN, resolve_color, write
 
     config = load(os.getcwd(), config_file=args.config)
-    anchors = (*emission_anchors(config), *entry_anchors(config), *hop_anchors(config))
-    with opened(config, anchors=anchors, use_cache=not args.no_cache, jobs=args.jobs) as (project, _):
-        declared = registries(project, config)
+    parts = Parts(config).all
+    anchors = [a for part in parts for a in (*emission_anchors(part), *entry_anchors(part), *hop_anchors(part))]
+    with opened(config, anchors=tuple(anchors), use_cache=not args.no_cache, jobs=args.jobs) as (project, _):
+        broken = list(dict.fromkeys(problem for part in parts for problem in registries(project, part).broken))
         found = chain(project, config, every=args.all or bool(args.entries))
     if args.entries:
         chosen = tuple(step for step in found.entries if any(text in step.label for text in args.entries))
@@ -60,6 +62,6 @@ def run(args: Namespace) -> int:
         from obs_lint.inventory.chain_text import tree
 
         write(sys.stdout, tree(found, ANSI if resolve_color(args.color, sys.stdout) else PLAIN))
-    for problem in declared.broken:
+    for problem in broken:
         write(sys.stderr, f"obs-lint: error: {problem.place.path}:{problem.place.line}: {problem.message}\n")
-    return 2 if declared.broken else 0
+    return 2 if broken else 0

@@ -11,8 +11,24 @@ if TYPE_CHECKING:
     from obs_lint.cli.fix import Fixed
     from obs_lint.config.model import Config
     from obs_lint.report import Report
+    from obs_lint.reporters.supplement import Supplement
 
-_FORMATS = ("full", "concise", "grouped", "json", "json-lines", "github")
+_OF_A_FORGE = frozenset({"github", "gitlab", "html", "junit", "markdown", "rdjson", "sarif"})
+"""Formats whose paths are looked up from the top of the repository."""
+_FORMATS = (
+    "full",
+    "concise",
+    "grouped",
+    "json",
+    "json-lines",
+    "github",
+    "gitlab",
+    "html",
+    "junit",
+    "markdown",
+    "rdjson",
+    "sarif",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -67,6 +83,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--output-format", choices=_FORMATS, metavar="FORMAT", help=", ".join(_FORMATS))
     output.add_argument("--output-file", metavar="FILE", help="write there instead of stdout")
+    output.add_argument(
+        "--report",
+        action="append",
+        type=_report,
+        default=[],
+        metavar="FORMAT=FILE",
+        help="write the result to FILE in another format too; may be given several times",
+    )
     output.add_argument("--statistics", action="store_true", help="counts by rule instead of findings")
     output.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     output.add_argument("--quiet", "-q", action="store_true", help="findings and failures only")
@@ -96,6 +120,15 @@ def _jobs(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, which is 1 or more")
     return number
+
+
+def _report(text: str) -> tuple[str, str]:
+    import argparse
+
+    chosen, _, file = text.partition("=")
+    if chosen not in _FORMATS or not file:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FORMAT=FILE, with one of {', '.join(_FORMATS)}")
+    return chosen, file
 
 
 def run(args: Namespace) -> int:
@@ -173,6 +206,8 @@ def _once(args: Namespace) -> int:
         code = show_difference(fixed, args.output_file)
     else:
         code = show(report, config, args, overlay or {}, stream)
+    if args.report and not _write_reports(report, config, args, overlay or {}):
+        return 2
     return 0 if args.exit_zero and code == 1 else code
 
 
@@ -224,19 +259,87 @@ def show(
         text = render_first_run(report, color=color, unicode=unicode, sources=sources, cells=cells, width=_width())
     else:
         text = render(
-            chosen, report, color=color, unicode=unicode, sources=sources, cells=cells, width=_width(), quiet=args.quiet
+            chosen,
+            report,
+            color=color,
+            unicode=unicode,
+            sources=sources,
+            cells=cells,
+            width=_width(),
+            quiet=args.quiet,
+            prefix=_prefix(str(config.root)) if chosen in _OF_A_FORGE else "",
+            source_url=_source_url(),
+            supplement=_supplement(chosen, report, config, args),
         )
-    if to_file:
-        try:
-            with open(args.output_file, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-                file.write(text)
-        except OSError as error:
-            from obs_lint.cli import fail
-
-            return fail(f"can't write {args.output_file}: {error.strerror or error}")
-    else:
+    if not to_file:
         write(stream, text)
+    elif not _written(args.output_file, text):
+        return 2
     return int(report.exit_code)
+
+
+def _write_reports(report: Report, config: Config, args: Namespace, overlay: dict[str, bytes]) -> bool:
+    """Write what `--report` asks for; False where a file can't be written."""
+    from obs_lint.reporters import render
+
+    sources, cells = _sources(config, overlay)
+    done = True
+    for chosen, path in args.report:
+        prefix = _prefix(str(config.root)) if chosen in _OF_A_FORGE else ""
+        text = render(
+            chosen,
+            report,
+            sources=sources,
+            cells=cells,
+            prefix=prefix,
+            source_url=_source_url(),
+            supplement=_supplement(chosen, report, config, args),
+        )
+        done = _written(path, text) and done
+    return done
+
+
+def _supplement(chosen: str, report: Report, config: Config, args: Namespace) -> Supplement | None:
+    """What the html page shows beside the report; the other formats cost nothing."""
+    if chosen != "html":
+        return None
+    from obs_lint.inventory.supplement import supplement
+
+    return supplement(report, config, use_cache=not args.no_cache, jobs=args.jobs)
+
+
+def _written(path: str, text: str) -> bool:
+    """Write a file; False, with the reason on stderr, where that can't be done."""
+    try:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        from obs_lint.cli import fail
+
+        fail(f"can't write {path}: {error.strerror or error}")
+        return False
+    return True
+
+
+def _source_url() -> str:
+    """Where GitHub shows the files of the commit that a workflow runs on; "" elsewhere."""
+    import os
+
+    parts = [os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA")]
+    return f"{parts[0]}/{parts[1]}/blob/{parts[2]}/" if all(parts) else ""
+
+
+def _prefix(root: str) -> str:
+    """The path of the project's root within its git repository, `backend/`; "" for the repository's root itself."""
+    import os
+
+    folder, below = os.path.abspath(root), ""
+    while not os.path.exists(os.path.join(folder, ".git")):
+        folder, name = os.path.split(folder)
+        if not name:
+            return ""
+        below = f"{name}/{below}"
+    return below
 
 
 def _width() -> int:

@@ -11,11 +11,13 @@ from obs_lint.config.model import (
     DEFAULT_EXCLUDE,
     DEFAULT_ROLES,
     Config,
+    ConsumerConfig,
     CorrelationConfig,
     EmitterConfig,
     EntryPoint,
     InstrumentConfig,
     LoggerConfig,
+    QueueConfig,
     RegistrySource,
     RuleSettings,
     Scope,
@@ -207,6 +209,46 @@ _CORRELATION = Table(
     CorrelationConfig,
 )
 
+_CONSUMER = Table(
+    (
+        Key("function", Text(forms.DOTTED), "The function, method or class that is given the topic and the handler."),
+        Key("topic", Position((), forms.KEYWORD), "Position or keyword of the topic."),
+        Key(
+            "handler",
+            Position(("decorated",), forms.KEYWORD),
+            "Position or keyword of the function that gets the messages; `decorated`: the call is its decorator.",
+        ),
+    ),
+    ConsumerConfig,
+    required=("function",),
+    short="function",
+)
+
+_QUEUE = Table(
+    (
+        Key("publish", Text(forms.DOTTED), "The function or method that puts a message on the queue."),
+        Key(
+            "topic",
+            Position(("none",), forms.KEYWORD),
+            "Position or keyword of the topic; `none`: every consumer gets every message.",
+        ),
+        Key(
+            "payload",
+            Position((), forms.KEYWORD),
+            "Position or keyword of what may hold ids.",
+            unset="all arguments but the topic",
+        ),
+        Key(
+            "carries",
+            Choice(("arguments", "context")),
+            "context: the ids of the current context go along by themselves; arguments: ids are looked for there.",
+        ),
+        Key("consume", Items(_CONSUMER), "Calls that register which function gets the messages of a topic."),
+    ),
+    QueueConfig,
+    required=("publish",),
+)
+
 _RULE = Table(
     (Key("severity", _SEVERITY, "How bad its findings are.", unset="the rule's own"),),
     RuleSettings,
@@ -215,7 +257,8 @@ _RULE = Table(
 
 _ROLE_DOCS = {
     "tests": "Test code.",
-    "scripts": "Scripts; any file with a __main__ guard, argparse, click or typer counts as one for OBS108.",
+    "scripts": "Scripts; for OBS108 any file with argparse, click or typer counts as one, and any with a __main__ "
+    "guard that belongs to no service and does without the surface.",
     "migrations": "Database migrations.",
     "generated": "Generated code.",
     "examples": "Examples and documentation.",
@@ -264,6 +307,7 @@ SCOPED: tuple[Key, ...] = (
     Key("loggers", Items(_LOGGER), "What a logger is."),
     Key("instrument", _INSTRUMENT, "Instrumentation."),
     Key("correlation", _CORRELATION, "Correlation of requests and jobs."),
+    Key("queues", Items(_QUEUE), "The project's own queues: what publishes, and what consumes."),
     Key("rules", Entries(forms.SELECTOR, _RULE), "Severity and options of single rules."),
 )
 """Keys that a scope may set too."""
@@ -295,6 +339,7 @@ _RUN_WIDE: tuple[Key, ...] = (
                 "gitlab",
                 "sarif",
                 "junit",
+                "markdown",
                 "rdjson",
                 "grouped",
                 "html",

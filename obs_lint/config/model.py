@@ -124,6 +124,33 @@ class CorrelationConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerConfig:
+    """What registers the function that gets the messages of a queue."""
+
+    function: str
+    """Dotted name of a function, method or class."""
+    topic: int | str = 0
+    """Position or keyword of the topic."""
+    handler: int | str = 1
+    """Position or keyword of the function; `decorated`: the call is a decorator of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfig:
+    """A queue of the project's own: what puts messages on it, and what takes them."""
+
+    publish: str
+    """Dotted name of a function or method (`pkg.Class.method`)."""
+    topic: int | str = 0
+    """Position or keyword of the topic; `none`: all messages go to all consumers."""
+    payload: int | str | None = None
+    """Position or keyword of what may hold ids; None: all arguments but the topic."""
+    carries: Literal["arguments", "context"] = "arguments"
+    """`context`: the ids of the current context go along by themselves."""
+    consume: tuple[ConsumerConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSettings:
     """`[tool.obs-lint.rules.CODE]`: overrides of one rule."""
 
@@ -179,6 +206,7 @@ class Config:
     loggers: tuple[LoggerConfig, ...] = ()
     instrument: InstrumentConfig = field(default_factory=InstrumentConfig)
     correlation: CorrelationConfig = field(default_factory=CorrelationConfig)
+    queues: tuple[QueueConfig, ...] = ()
     rules: Mapping[str, RuleSettings] = field(default_factory=dict)
     """Keyed by code."""
     scopes: tuple[Scope, ...] = ()

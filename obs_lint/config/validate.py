@@ -332,6 +332,36 @@ def _check_logger(out: dict[str, Any], path: Path) -> None:
         raise InvalidError((*path, "factory"), "must name at least one function")
 
 
+def _check_queue(out: dict[str, Any], path: Path) -> None:
+    topic = out.get("topic", 0)
+    if topic == out.get("payload") and type(topic) is type(out["payload"]):
+        raise InvalidError(
+            (*path, "payload"), f"topic and payload are both {_argument(topic)}", "two arguments", about_key=True
+        )
+    if "payload" in out and out.get("carries") == "context":
+        raise InvalidError(
+            (*path, "payload"),
+            'payload and carries = "context" exclude each other: the ids go along by themselves',
+            "take one out",
+            about_key=True,
+        )
+
+
+def _check_consumer(out: dict[str, Any], path: Path) -> None:
+    topic, handler = out.get("topic", 0), out.get("handler", 1)
+    if topic == handler and type(topic) is type(handler):
+        raise InvalidError(
+            (*path, "handler" if "handler" in out else "topic"),
+            f"topic and handler are both {_argument(topic)}",
+            "two arguments",
+            about_key=True,
+        )
+
+
+def _argument(given: int | str) -> str:
+    return f"position {given}" if isinstance(given, int) else f'the keyword "{given}"'
+
+
 def _check_scope(out: dict[str, Any], path: Path) -> None:
     if not out["paths"] or isinstance(out["paths"], ListEdit):
         raise InvalidError((*path, "paths"), "must name the paths that the scope is for")
@@ -342,11 +372,15 @@ _CROSS_CHECKS = {
     "EntryPoint": _check_entry_point,
     "RegistrySource": _check_registry,
     "LoggerConfig": _check_logger,
+    "QueueConfig": _check_queue,
+    "ConsumerConfig": _check_consumer,
     "Scope": _check_scope,
 }
 IDENTITY: Mapping[str, tuple[str, ...]] = {
     "EmitterConfig": ("function", "receiver"),
     "LoggerConfig": ("factory",),
+    "QueueConfig": ("publish",),
+    "ConsumerConfig": ("function",),
     "RegistrySource": ("source",),
     "Scope": ("paths",),
     "EntryPoint": ("decorator", "base"),

@@ -272,7 +272,7 @@ class Carrying:
             return NOTHING
         if any(spelled(value) == text for value in _given(touch.expr)):
             call = Place(own.path, touch.scope, touch.expr)
-            if self._code.is_propagating(call) or self._code.is_injection(call):
+            if self._code.is_filling(call) or self._code.is_injection(call):
                 return Carried(frozenset(self._canonical.names))
         return NOTHING
 
@@ -323,6 +323,8 @@ class Carrying:
         name = last_name(call)
         if name in _SCALAR_CALLS:
             return Carried(self._mentioned(place))
+        if self._code.is_propagating(place):
+            return Carried(frozenset(self._canonical.names))
         found = NOTHING
         for keyword, value, _ in call[3]:
             if keyword is not None and (fields := self._canonical.of_name(keyword)):

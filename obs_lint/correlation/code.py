@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from obs_lint import runtime
 from obs_lint.config.model import Config
 from obs_lint.correlation.model import Canonical
 from obs_lint.correlation.written import Place, last_name
@@ -21,7 +22,7 @@ class Code:
     def __init__(self, project: Project, config: Config, canonical: Canonical) -> None:
         """`config.correlation.propagating` names what carries ids without being looked at."""
         self._project = project
-        self._patterns = config.correlation.propagating
+        self._patterns = (*config.correlation.propagating, *(runtime.PROPAGATING if runtime.is_used(project) else ()))
         self._canonical = canonical
         self._known: dict[tuple[str, int, int], bool] = {}
 
@@ -62,6 +63,15 @@ class Code:
             return False
         expr = place.expr[1] if place.expr[0] == "call" else place.expr
         return any(self.is_named(origin) for origin in self._project.resolve(place.path, place.scope, expr))
+
+    def is_filling(self, place: Place) -> bool:
+        """True where a call hands its arguments to a function that carries ids, which may add them to what it is given;
+        not for methods of clients and pools that do.
+        """
+        if not self._patterns:
+            return False
+        origins = self._project.resolve(place.path, place.scope, place.expr[1])
+        return any(o.kind in ("external", "function") and not o.receiver and self.is_named(o) for o in origins)
 
     def is_within_propagating(self, path: str, scope: int) -> bool:
         """True for code of a function or a class that the configuration says carries ids."""

@@ -135,7 +135,7 @@ _OWNERS: Mapping[str, re.Pattern[str]] = {
     "confluent_kafka": re.compile(r"confluent_kafka\..*Producer"),
     "kafka": re.compile(r"kafka\..*KafkaProducer"),
     "aiokafka": re.compile(r"aiokafka\..*AIOKafkaProducer"),
-    "arq": re.compile(r"arq\..*(?:create_pool|ArqRedis)"),
+    "arq": re.compile(r"arq\..*(?:create_pool|ArqRedis)|obs_surface\.propagation\.arq\.instrument_pool"),
     "rq": re.compile(r"(?:rq\..*Queue|django_rq\..*get_queue|rq_scheduler\..*Scheduler)"),
     "celery": re.compile(r"celery\..*(?:Celery|current_app)|celery\.current_app"),
     "sqs": re.compile(r"(?:boto3|aioboto3|aiobotocore)\..*"),
@@ -473,6 +473,21 @@ class Enqueuing:
                     found.append((path, index))
         return found[0] if len(found) == 1 else None
 
+    def _is_made_to_carry(self, receiver: Place) -> bool:
+        """True for a queue or a pool that carries ids, as configured, or by what it is made or treated with."""
+        for end in self._sources.ends(receiver):
+            if any(self._code.is_propagating(each) for each in end.passed):
+                return True
+            made = end.place
+            for name, value, _ in made.expr[3] if made.expr[0] == "call" else ():
+                if name in _OF_CONSTRUCTORS and self._code.is_propagating(Place(made.path, made.scope, value)):
+                    return True
+            for own, touch in self._sources.touched(end.passed):
+                if isinstance(touch, CallSite) and any(value[:2] == own.expr[:2] for value in touch.expr[2]):
+                    if self._code.is_propagating(Place(own.path, touch.scope, touch.expr)):
+                        return True
+        return False
+
     def _made(
         self,
         path: str,
@@ -486,9 +501,7 @@ class Enqueuing:
         func = site.expr[1]
         if not found.fields:
             receiver = Place(path, site.scope, func[1]) if func[0] == "attr" else None
-            configured = receiver is not None and any(
-                self._code.is_propagating(each) for end in self._sources.ends(receiver) for each in end.passed
-            )
+            configured = receiver is not None and self._is_made_to_carry(receiver)
             if (
                 library in self._propagation.libraries
                 or configured
@@ -512,6 +525,8 @@ class Enqueuing:
         )
 
 
+_OF_CONSTRUCTORS = frozenset({"job_class", "job_serializer"})
+"""Keywords that say how an object makes what it enqueues."""
 _MESSAGES = frozenset({"redis", "confluent_kafka", "kafka", "aiokafka", "pika", "aio_pika", "sqs", "sns"})
 
 

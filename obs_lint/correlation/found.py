@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from obs_lint.config.model import Config
-from obs_lint.correlation import enqueuing, outbound
+from obs_lint.correlation import enqueuing, outbound, publishing
 from obs_lint.correlation.carried import Carrying
 from obs_lint.correlation.code import Code
 from obs_lint.correlation.model import Canonical, Hop
@@ -16,6 +16,7 @@ from obs_lint.discovery import ProjectFile
 from obs_lint.facts.model import Anchor, FileFacts
 from obs_lint.facts.nested import nested
 from obs_lint.project import Project
+from obs_lint.queues import queue_anchors, queues
 
 KINDS = ("http", "job")
 _ROUNDS = 3
@@ -33,6 +34,7 @@ def anchors(config: Config, kinds: Iterable[str] = KINDS) -> tuple[Anchor, ...]:
     for kind in kinds:
         found += outbound.ANCHORS if kind == "http" else enqueuing.ANCHORS
         found += INSTRUMENTING if kind == "http" else PROPAGATING
+        found += queue_anchors(config) if kind == "job" else ()
     return tuple(dict.fromkeys(found))
 
 
@@ -52,6 +54,7 @@ class Hops:
         self._found: dict[tuple[str, str], tuple[Hop, ...]] = {}
         self._paths: dict[str, frozenset[str]] = {}
         self._made: tuple[outbound.Outbound, enqueuing.Enqueuing] | None = None
+        self._own: publishing.Publishing | None = None
 
     def in_file(self, path: str, kinds: Iterable[str] = KINDS) -> tuple[Hop, ...]:
         """Return the hops of a file in source order."""
@@ -70,7 +73,12 @@ class Hops:
         if key not in self._found:
             facts = None if path.endswith(".pyi") else self._project.facts(path)
             reader = self._readers()[0 if kind == "http" else 1]
-            self._found[key] = () if facts is None else tuple(reader.in_file(path, facts))
+            found = () if facts is None else tuple(reader.in_file(path, facts))
+            if kind == "job" and self._config.queues:
+                own = self._publishing().in_file(path)
+                places = {hop.call[-1] for hop in own}
+                found = (*own, *(hop for hop in found if hop.call[-1] not in places))
+            self._found[key] = found
         return self._found[key]
 
     def _readers(self) -> tuple[outbound.Outbound, enqueuing.Enqueuing]:
@@ -79,6 +87,7 @@ class Hops:
             sources = Sources(project)
             code = Code(project, config, canonical)
             carrying = Carrying(sources, canonical, code)
+            self._own = publishing.Publishing(project, config, sources, carrying, code, canonical)
             propagation = Propagation(project, sources, code)
             internal = config.correlation.internal_hosts
             self._made = (
@@ -87,11 +96,18 @@ class Hops:
             )
         return self._made
 
+    def _publishing(self) -> publishing.Publishing:
+        self._readers()
+        assert self._own is not None
+        return self._own
+
     # -- files
 
     def _paths_of(self, kind: str) -> frozenset[str]:
         if kind not in self._paths:
             found = self._project.once(("files with hops", kind), lambda: self._search(kind))
+            if kind == "job" and self._config.queues:
+                found |= queues(self._project, self._config).paths()
             self._paths[kind] = found
         return self._paths[kind]
 

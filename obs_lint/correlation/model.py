@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from obs_lint.facts.model import Expr, Pos
+from obs_lint.queues import Publication
 from obs_lint.registry.model import CorrelationField
 
 
@@ -33,6 +34,12 @@ class Hop(NamedTuple):
     """False where it may carry others: headers or a payload that can't be told."""
     internal: bool = False
     """Of `http`: True where the host is one of `correlation.internal-hosts`."""
+    publication: Publication | None = None
+    """Of what is published on a queue of the project's own."""
+    topics: tuple[str, ...] = ()
+    """Of such a one: the topics that it may be of."""
+    told: bool = True
+    """Of such a one: False where it may be of other topics."""
 
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")

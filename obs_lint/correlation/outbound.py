@@ -15,14 +15,18 @@ from obs_lint.correlation.written import Place, Sources, Written, argument, clas
 from obs_lint.facts.model import Anchor, Attribute, CallSite, Expr, FileFacts
 from obs_lint.project import Origin, Project
 
-ANCHORS: tuple[Anchor, ...] = (Anchor(modules=("requests", "httpx", "aiohttp", "urllib3", "urllib.request", "urllib")),)
+ANCHORS: tuple[Anchor, ...] = (
+    Anchor(modules=("requests", "httpx", "aiohttp", "urllib3", "urllib.request", "urllib")),
+    Anchor(modules=("obs_surface.propagation",)),
+)
 """Files that import one of the libraries."""
 CALLED = rb"\.(?:get|post|put|patch|delete|head|options|request|stream|send|ws_connect|urlopen|open)\("
 """What a file must hold that calls a client which another file makes."""
 
 MAKERS = frozenset(
     "Client AsyncClient Session session ClientSession PoolManager ProxyManager HTTPConnectionPool HTTPSConnectionPool "
-    "connection_from_url proxy_from_url build_opener OpenerDirector".split()
+    "connection_from_url proxy_from_url build_opener OpenerDirector "
+    "instrument_client instrument_session ContextSession".split()
 )
 """Last names of what makes a client."""
 DECORATORS: frozenset[str] = frozenset()
@@ -63,9 +67,12 @@ METHODS: Mapping[str, Mapping[str, Form]] = {
 }
 """Library → the methods of its clients."""
 _CLIENTS: Mapping[str, re.Pattern[str]] = {
-    "requests": re.compile(r"(?:requests|requests\.sessions|requests_toolbelt\..*)\.(?:\w*Session|session)"),
-    "httpx": re.compile(r"httpx(?:\._client)?\.(?:Async)?Client"),
-    "aiohttp": re.compile(r"aiohttp(?:\.client)?\.ClientSession"),
+    "requests": re.compile(
+        r"(?:requests|requests\.sessions|requests_toolbelt\..*)\.(?:\w*Session|session)"
+        r"|obs_surface\.propagation\.requests\.(?:ContextSession|instrument_session)"
+    ),
+    "httpx": re.compile(r"httpx(?:\._client)?\.(?:Async)?Client|obs_surface\.propagation\.httpx\.instrument_client"),
+    "aiohttp": re.compile(r"aiohttp(?:\.client)?\.ClientSession|obs_surface\.propagation\.aiohttp\.instrument_client"),
     "urllib3": re.compile(
         r"urllib3(?:\.\w+)?\.(?:PoolManager|ProxyManager|HTTPS?ConnectionPool|connection_from_url|proxy_from_url)"
     ),
@@ -78,8 +85,9 @@ _ROOTS: Mapping[str, tuple[str, ...]] = {
     "urllib3": ("urllib3",),
     "urllib": ("urllib.request",),
 }
+_INSTRUMENTING = ("instrument_client", "instrument_session", "instrument_httpx", "instrument_requests")
 _WITH_HOST = ("HTTPConnectionPool", "HTTPSConnectionPool", "connection_from_url", "connection_from_host")
-_HOOKS = ("event_hooks", "transport", "auth", "trace_configs", "hooks", "mounts", "app", "proxies")
+_HOOKS = ("event_hooks", "transport", "auth", "trace_configs", "middlewares", "hooks", "mounts", "app", "proxies")
 _PLAIN = frozenset(
     "HTTPTransport AsyncHTTPTransport HTTPAdapter BasicAuth HTTPBasicAuth DigestAuth HTTPDigestAuth NetRCAuth "
     "Retry Limits RetryTransport MockTransport ASGITransport WSGITransport TraceConfig TCPConnector".split()
@@ -346,6 +354,9 @@ class Outbound:
                 found |= self._hooked(inner)
             elif name is None:
                 found |= UNTOLD
+        if last_name(call) == "build_opener":
+            for value in call[2]:
+                found |= self._hooked(Place(path, scope, value))
         return found
 
     def _hooked(self, place: Place, depth: int = 0) -> Carried:
@@ -435,7 +446,7 @@ class Outbound:
                 return found
             given = [*touch.expr[2], *(value for _, value, _ in touch.expr[3])]
             if any(spelled(value) in (text, f"{text}.headers") and value[0] in ("name", "attr") for value in given):
-                if last_name(func) in ("instrument_client", "instrument_httpx", "instrument_requests"):
+                if last_name(func) in _INSTRUMENTING:
                     return Carried(frozenset(self._canonical.names))
                 return self._carrying.handed(Place(own.path, scope, touch.expr))
             return NOTHING

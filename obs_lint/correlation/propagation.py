@@ -10,6 +10,7 @@ from obs_lint.correlation.written import Place, Sources, last_name
 from obs_lint.facts.model import Anchor, CallSite, Expr, FileFacts
 from obs_lint.patterns import names_match
 from obs_lint.project import Project
+from obs_lint.runtime import LIBRARIES
 
 INSTRUMENTORS: Mapping[str, tuple[str, ...]] = {
     "HTTPXClientInstrumentor": ("httpx",),
@@ -53,6 +54,7 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "logfire.instrument_aiohttp_client": ("aiohttp",),
     "logfire.instrument_celery": ("celery",),
     "asgi_correlation_id.extensions.celery.load_correlation_ids": ("celery",),
+    **LIBRARIES,
     "elasticapm.instrument": ("httpx", "requests", "aiohttp", "urllib3", "urllib", "celery"),
     "newrelic.agent.initialize": ("httpx", "requests", "aiohttp", "urllib3", "urllib", "celery"),
     "aws_xray_sdk.core.patch_all": ("httpx", "requests", "aiohttp", "sqs", "sns"),
@@ -76,7 +78,7 @@ _BASES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """Class → its library, and the methods by which a subclass can put ids into what is enqueued."""
 _MIDDLEWARES = ("taskiq.**.OpenTelemetryMiddleware", "dramatiq_opentelemetry.**")
 _SAYS = (
-    rb"nstrument|ddtrace\.auto|\bpatch|initialize|load_correlation_ids|configure_azure_monitor|before_task_publish"
+    rb"nstrument|ddtrace\.auto|\bpatch|initialize|load_correlation_ids|configure_azure_monitor|before_task_publish|obs_surface"
     rb"|Middleware|^[ \t]*class[ \t]"
 )
 """What such a file must hold."""
@@ -92,6 +94,7 @@ INSTRUMENTING: tuple[Anchor, ...] = (
             "elasticapm",
             "newrelic",
             "aws_xray_sdk",
+            "obs_surface.propagation",
         )
     ),
 )
@@ -142,18 +145,29 @@ class Propagation:
     def _calls(self, path: str, facts: FileFacts) -> Iterator[str]:
         for site in facts.calls:
             func = site.expr[1]
+            name = last_name(func)
             if func[0] == "name":
+                yield from self._installed(path, site) if name == "install_opener" else ()
                 yield from self._made_to_carry(path, site)
                 continue
-            name = last_name(func)
             if name == "instrument":
                 for origin in self._sources.objects(path, site.scope, func[1]):
                     yield from INSTRUMENTORS.get(origin.name.rpartition(".")[2], ())
             elif name == "connect" and self._is_signal(path, site.scope, func):
                 if any(self._is_carrier(Place(path, site.scope, value)) for value in site.expr[2]):
                     yield "celery"
+            elif name == "install_opener":
+                yield from self._installed(path, site)
             elif name in _LAST or name.endswith("Middleware"):
                 yield from self._made_to_carry(path, site)
+
+    def _installed(self, path: str, site: CallSite) -> Iterator[str]:
+        """`install_opener(build_opener(ContextHandler(hosts)))`"""
+        for opener in site.expr[2]:
+            for end in self._sources.ends(Place(path, site.scope, opener)):
+                given = end.place.expr[2] if end.place.expr[0] == "call" else ()
+                if any(self._is_carrier(Place(end.place.path, end.place.scope, value)) for value in given):
+                    yield "urllib"
 
     def _made_to_carry(self, path: str, site: CallSite) -> Iterator[str]:
         for origin in self._project.resolve(path, site.scope, site.expr[1]):

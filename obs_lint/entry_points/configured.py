@@ -36,7 +36,9 @@ def targets(project: Project, config: Config, *, every: bool = False) -> Iterato
     patterns = config.instrument.targets
     if not patterns:
         return
-    held = {f.path: f for f in project.files.values() if "tests" not in f.roles and _may_hold(patterns, f)}
+    held = {
+        f.path: f for f in project.files.values() if "tests" not in f.roles and any(may_hold(p, f) for p in patterns)
+    }
     project.prefetch(held)
     for path, file in held.items():
         facts = project.facts(path)
@@ -50,12 +52,9 @@ def targets(project: Project, config: Config, *, every: bool = False) -> Iterato
                 yield EntryPoint(path, index, "target", "", name, place, None, function.parent, by=pattern)
 
 
-def _may_hold(patterns: tuple[str, ...], file: ProjectFile) -> bool:
-    return any(_reaches(pattern, file.names) for pattern in patterns)
-
-
-def _reaches(pattern: str, names: tuple[str, ...]) -> bool:
-    """True where something in a module of these names may match."""
+def may_hold(pattern: str, file: ProjectFile) -> bool:
+    """True where something in a module may match a target."""
+    names = file.names
     if "*" not in pattern and "?" not in pattern:
         return any(f"{pattern}.".startswith(f"{name}.") or name.startswith(f"{pattern}.") for name in names)
     segments = pattern.split(".")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from obs_lint.config.model import Config
 from obs_lint.entry_points.model import EntryPoint
 from obs_lint.facts.model import Anchor
 from obs_lint.project import Project
+from obs_lint.queues import queue_anchors, queues
 
 
 def anchors(config: Config) -> tuple[Anchor, ...]:
@@ -19,7 +20,7 @@ def anchors(config: Config) -> tuple[Anchor, ...]:
     from obs_lint.entry_points.configured import named_anchors
     from obs_lint.entry_points.vocabulary import ANCHORS
 
-    return (*ANCHORS, *named_anchors(config))
+    return (*ANCHORS, *named_anchors(config), *queue_anchors(config))
 
 
 def entry_points(project: Project, config: Config) -> EntryPoints:
@@ -38,10 +39,21 @@ class EntryPoints:
         self._by_file: dict[str, tuple[EntryPoint, ...]] | None = None
 
     def registered(self) -> tuple[EntryPoint, ...]:
-        """Return the routes and tasks, whatever the configuration says."""
+        """Return the routes and tasks, those of the configuration's own queues among them."""
         from obs_lint.entry_points.frameworks import registered
 
-        return self._project.once("registered entry points", lambda: _sorted(registered(self._project)))
+        found = self._project.once("registered entry points", lambda: _sorted(registered(self._project)))
+        return _sorted((*found, *self._queued())) if self._config.queues else found
+
+    def _queued(self) -> Iterator[EntryPoint]:
+        for each in queues(self._project, self._config).consumers():
+            facts, file = self._project.facts(each.path), self._project.files.get(each.path)
+            if facts is not None and file is not None:
+                function = facts.functions[each.function]
+                name = each.name or f"{file.symbol}.{function.qualname}"
+                path, scope = each.place
+                place, call = (path, each.call[-1]), each.call
+                yield EntryPoint(each.path, each.function, "task", "queue", name, place, call, scope, each.handler)
 
     def configured(self) -> tuple[EntryPoint, ...]:
         """Return what `instrument.targets` and `instrument.entry-points` mean, without looking for routes and tasks."""

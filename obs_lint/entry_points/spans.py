@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from obs_lint import runtime
 from obs_lint.config.model import Config
 from obs_lint.facts.model import Block, Expr, Function, Statement
 from obs_lint.facts.nested import nested
 from obs_lint.project import Origin, Project
+from obs_lint.queues.named import Named
 
 _TRACING = frozenset(
     {
@@ -57,9 +59,11 @@ class Spans:
         self._project = project
         self._config = config
         self._managers: dict[tuple[str, int], bool] = {}
+        self._lifecycles = [Named(project, each.function) for each in config.emitters if each.lifecycle]
 
     def covers(self, path: str, function: Function) -> bool:
-        """True where all that the function does happens in one `with` that opens a span.
+        """True where all that the function does happens in one `with` that opens a span, or that emits the events of a
+        lifecycle.
 
         What may stand before it are a docstring, imports and plain assignments, after it a `return` of something that
         is known already.
@@ -85,10 +89,16 @@ class Spans:
         if callee[0] not in ("name", "attr"):
             return False
         origins = self._project.resolve(path, scope, callee)
-        if any(self._is_opening(origin, depth) for origin in origins):
+        if any(self._is_opening(origin, depth) or self._is_lifecycle(origin) for origin in origins):
             return True
         last = callee[1] if callee[0] == "name" else callee[2]
         return last == _UNMISTAKABLE and all(o.kind in ("parameter", "variable") for o in origins)
+
+    def _is_lifecycle(self, origin: Origin) -> bool:
+        """True for what emits the start when it is entered, and the end when it is left."""
+        return runtime.is_one_of(origin.name, runtime.SPANNING) or any(
+            named.is_meant(origin) for named in self._lifecycles
+        )
 
     def _is_opening(self, origin: Origin, depth: int) -> bool:
         last = origin.name.rpartition(".")[2]

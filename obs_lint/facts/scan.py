@@ -44,15 +44,23 @@ class Scan(NamedTuple):
     """True where there surely is no suppression; told only of files in which something is found."""
 
 
+class _Cluster(NamedTuple):
+    """Words that are looked for at once: by what they have in common, and then by what is around that."""
+
+    stem: bytes
+    exact: re.Pattern[bytes] | None
+    """None where there is but one word, the stem."""
+
+
 class _Row(NamedTuple):
     """An anchor as the scanner uses it."""
 
     bit: int
     needs: int
     """Mask of the words that must all be there."""
-    stems: tuple[bytes, ...]
-    """One of these must be there; () where words alone decide."""
-    near: tuple[bytes, ...]
+    some: bool
+    """True where one of the words of `near` must be there, too."""
+    near: tuple[_Cluster, ...]
     """Where the pattern is looked for."""
     pattern: bytes | None
     at_line: bool
@@ -86,9 +94,8 @@ class Scanner:
         importing: list[_Row] = []
         for number, anchor in enumerate(profile.anchors):
             needs = sum(index[word] for word in dict.fromkeys(anchor.words))
-            stems = _stems(anchor.any_of)
-            near = anchor.any_of or anchor.words[-1:]
-            row = _Row(1 << number, needs, stems, near, anchor.pattern, anchor.at_line)
+            near = _clusters(anchor.any_of or anchor.words[-1:])
+            row = _Row(1 << number, needs, bool(anchor.any_of), near, anchor.pattern, anchor.at_line)
             (importing if anchor.modules else rows).append(row)
             for module in anchor.modules:
                 self._by_module[module] = self._by_module.get(module, 0) | row.bit
@@ -197,52 +204,68 @@ def _compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 def _matches(row: _Row, data: bytes) -> bool:
     """True where the row's words, all but those of `needs`, and its pattern are found."""
-    stems, near, source = row[2:5]
-    if stems:
-        for stem in stems:
-            if stem in data:
-                break
-        else:
-            return False
+    some, near, source, at_line = row[2:]
     if source is None:
-        if stems == near:
-            return True
-        return not stems or any(word in data for word in near)
+        if some:
+            for stem, exact in near:  # noqa: SIM110 - a generator takes longer than most of what it yields
+                if (stem in data) if exact is None else exact.search(data):
+                    return True
+            return False
+        return True
     if not near:
         return _compiled(source).search(data) is not None
-    for word in near:
-        at = data.find(word)
+    for stem, exact in near:
+        at = _next(stem, exact, data, 0)
         if at < 0:
             continue
         pattern = _compiled(source)
-        look = pattern.match if row[5] else pattern.search
+        look = pattern.match if at_line else pattern.search
         while at >= 0:
             end = data.find(b"\n", at)
             if end < 0:
                 end = len(data)
             if look(data, data.rfind(b"\n", 0, at) + 1, end + REACH) is not None:
                 return True
-            at = data.find(word, end)
+            at = _next(stem, exact, data, end)
     return False
 
 
-_STEM = 6
-"""Bytes of a stem: what is shorter, or but a part of a plain word, is found in too many files."""
+def _next(stem: bytes, exact: re.Pattern[bytes] | None, data: bytes, start: int) -> int:
+    if exact is None:
+        return data.find(stem, start)
+    match = exact.search(data, start)
+    return -1 if match is None else match.start()
+
+
+_STEM = 5
+"""Bytes that words must have in common to be looked for at once."""
 
 
 @cache
-def _stems(words: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Return few strings one of which is in each of the words: a file with none of them has none of the words."""
-    if len(words) < 3:
-        return words
-    found: list[bytes] = []
+def _clusters(words: tuple[bytes, ...]) -> tuple[_Cluster, ...]:
+    """Gather words: each pass over a file that is saved is worth a look around what two words have in common."""
+    found: list[_Cluster] = []
     rest = list(words)
     while rest:
         first = rest[0]
-        pieces = [piece for i in range(len(first) - _STEM + 1) if not (piece := first[i : i + _STEM]).isalpha()]
-        best = max((first, *pieces), key=lambda piece: sum([piece in word for word in rest]))
-        found.append(best)
-        rest = [word for word in rest if best not in word]
+        if len(words) < 3 or b"\n" in first:
+            found.append(_Cluster(rest.pop(0), None))
+            continue
+        pieces = (first, *[first[i : i + _STEM] for i in range(len(first) - _STEM + 1)])
+        stem = max(pieces, key=lambda piece: sum([piece in word for word in rest]))
+        alike = [word for word in rest if stem in word and b"\n" not in word]
+        rest = [word for word in rest if word not in alike]
+        if len(alike) == 1:
+            found.append(_Cluster(first, None))
+            continue
+        while True:
+            more = {word[word.index(stem) + len(stem) :][:1] for word in alike}
+            if len(more) > 1 or b"" in more:
+                break
+            stem += more.pop()
+        around = [(word[: (at := word.index(stem) + len(stem))], word[at:]) for word in alike]
+        ways = b"|".join(b"(?<=%b)%b" % (re.escape(before), re.escape(after)) for before, after in around)
+        found.append(_Cluster(stem, re.compile(re.escape(stem) + b"(?:%b)" % ways)))
     return tuple(found)
 
 

@@ -56,6 +56,7 @@ class FactsStore:
         self._blobs: dict[str, bytes] = {}
         self._remembered: dict[bytes, bytes] | None = None
         self._learned = False
+        self._excerpts: dict[str, tuple[tuple[bytes, ...], FileFacts | None, bool]] = {}
         self._fresh: dict[bytes, bytes] = {}
         """What was extracted by this process: key in the cache → facts."""
         self._scanned: dict[Anchor, int] = {}
@@ -273,8 +274,9 @@ class FactsStore:
         blob = self._blobs.pop(path, None) or self._recall(path)
         facts: FileFacts | None = None
         if blob is None and not self._cache.enabled and path not in self._overlay:
-            facts = self._facts[path] = self._extract_plainly(path)
-            return facts
+            _, facts, whole = self._excerpts.get(path, ((), None, False))
+            self._facts[path] = facts if whole else self._extract_plainly(path)
+            return self._facts[path]
         if blob is None:
             blob = self._extract(path)
         if blob:
@@ -327,6 +329,41 @@ class FactsStore:
         blob, problem = facts_of(path, self._files[path].absolute)
         self._keep(path, blob, problem)
         return self._blobs.pop(path, b"")
+
+    def excerpt(self, path: str, words: tuple[bytes, ...]) -> FileFacts | None:
+        """Return the facts of a file without the bodies of functions in which none of the words stands.
+
+        All facts, where little would be left out and no cache is to keep them; None where they are at hand already or
+        are to be asked for.
+        """
+        before = self._excerpts.get(path)
+        if before is not None and (before[0] == words or before[2]):
+            return before[1]
+        found: FileFacts | None = None
+        whole = False
+        known = path in self._facts or path in self._blobs or path in self._overlay or path in self.unreadable
+        if not known and path in self._files and self._recall(path) is None:
+            from obs_lint.facts.excerpt import excerpt
+            from obs_lint.source import SourceError, decode
+
+            try:
+                found = excerpt(decode(path, read(self._files[path].absolute)), words)
+            except (SourceError, OSError):
+                found = None
+            if found is None and not self._cache.enabled:
+                found, whole = self._extract_plainly(path), True
+                if found is None:
+                    self._facts[path] = None
+        self._excerpts[path] = (words, found, whole)
+        return found
+
+    def forget_excerpts(self) -> None:
+        """Let go of all excerpts."""
+        self._excerpts.clear()
+
+    def at_hand(self, path: str) -> FileFacts | None:
+        """Return the facts of a file, or of an excerpt of it, that somebody has asked for in this process."""
+        return self._facts.get(path) or self._excerpts.get(path, ((), None, False))[1]
 
     def _extract_plainly(self, path: str) -> FileFacts | None:
         """Extract facts that nobody else will ask for."""

@@ -14,6 +14,7 @@ from obs_lint.events.model import Alternative, Emission
 from obs_lint.events.registries import Registries, registries
 from obs_lint.facts.store import FactsStore
 from obs_lint.inventory.model import Declaration, EmitterRow, EntryRow, EventRow, Inventory, Site, Unresolvable
+from obs_lint.inventory.parts import Parts
 from obs_lint.patterns import path_matches
 from obs_lint.project import Project
 from obs_lint.registry.model import Event
@@ -24,12 +25,12 @@ _LEFT_ALONE = frozenset({"tests", "examples"})
 def inventory(project: Project, store: FactsStore, config: Config, *, tests: bool = False) -> Inventory:
     """Join what `config` declares with what the project emits; emissions in tests and examples only with `tests`."""
     files = [file for file in project.files.values() if tests or not file.roles & _LEFT_ALONE]
-    parts = {id(part): part for part in (config, *(scope.config for scope in config.scopes))}.values()
+    parts = Parts(config)
     rows: dict[str, EventRow] = {}
     emitters: dict[tuple[str, str], EmitterRow] = {}
     unresolvable: dict[tuple[str, int, int], Unresolvable] = {}
     problems: dict[str, None] = {}
-    for part in parts:
+    for part in parts.all:
         declared = registries(project, part)
         for problem in declared.broken:
             problems[f"{problem.place.path}:{problem.place.line}: {problem.message}"] = None
@@ -38,7 +39,7 @@ def inventory(project: Project, store: FactsStore, config: Config, *, tests: boo
             _declare(rows, labels[id(event)], event, declared)
         found = emissions(project, part)
         used: Counter[str] = Counter()
-        for emission in found.all(_of_part(files, config, part)):
+        for emission in found.all([file for file in files if parts.of(file.path) is part]):
             used[emission.wrapper or _emitter(emission)] += 1
             site = _site(project, config, emission)
             for alternative in emission.alternatives:
@@ -62,7 +63,10 @@ def inventory(project: Project, store: FactsStore, config: Config, *, tests: boo
 
 def _entries(project: Project, config: Config, files: list[ProjectFile]) -> Iterator[EntryRow]:
     wanted = {file.path for file in files}
-    for point in entry_points(project, config).all():
+    parts = Parts(config)
+    for point in [
+        each for part in parts.all for each in entry_points(project, part).all() if parts.of(each.path) is part
+    ]:
         facts = project.facts(point.path)
         if point.path in wanted and facts is not None:
             row = facts.functions[point.function]
@@ -82,20 +86,6 @@ def _service(config: Config, path: str) -> str:
     return next(
         (name for name, globs in config.services.items() if any(path_matches(glob, path) for glob in globs)), ""
     )
-
-
-def _of_part(files: list[ProjectFile], config: Config, part: Config) -> list[ProjectFile]:
-    """The files for which a part of the configuration holds: the last scope that covers them, or none."""
-    if not config.scopes:
-        return files
-
-    def holds(file: ProjectFile) -> Config:
-        for scope in reversed(config.scopes):
-            if any(path_matches(glob, file.path) for glob in scope.paths):
-                return scope.config
-        return config
-
-    return [file for file in files if holds(file) is part]
 
 
 def _labels(declared: Registries) -> dict[int, str]:

@@ -37,6 +37,10 @@ def _line(step: Step, palette: Palette) -> str:
     words = [f"{kind}{step.label}", _where(step)]
     if step.via:
         words.append(_dim(palette, "via " + " → ".join(step.via)))
+    if step.untold:
+        words.append(_dim(palette, "to whom can't be told" + (", beside these" if step.steps else "")))
+    if step.again:
+        words.append(_dim(palette, "(drawn above)"))
     if step.lost:
         words.append(f"{palette.error}{_listed(step.lost)} lost here{palette.reset}")
     elif step.kind in ("job", "http") and step.by:
@@ -120,6 +124,10 @@ def _plain(step: Step) -> dict[str, Any]:
     }
     if step.kind in ("job", "http"):
         made |= {"lost": list(step.lost), "by": step.by, "certain": step.certain}
+    if step.untold:
+        made["untold"] = step.untold
+    if step.again:
+        made["again"] = True
     if step.via:
         made["via"] = list(step.via)
     made["steps"] = [_plain(inner) for inner in step.steps]

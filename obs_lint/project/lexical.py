@@ -19,6 +19,11 @@ class FactsSource(Protocol):
     def facts(self, path: str) -> FileFacts | None:
         """Return a file's facts, None where it can't be parsed (which the source records as a failure)."""
 
+    def excerpt(self, path: str, words: tuple[bytes, ...]) -> FileFacts | None:
+        """Return the facts of a file without the bodies of functions in which none of the words stands, None where all
+        are at hand, or are to be asked for.
+        """
+
     def prefetch(self, paths: Iterable[str]) -> None:
         """Get the facts of several files ready at once; those that are asked for later one by one take longer."""
 
@@ -72,6 +77,12 @@ class LexicalQueries:
         many.
         """
         return self.source.leaks(path)
+
+    def excerpt(self, path: str, words: tuple[bytes, ...]) -> FileFacts | None:
+        """Return the facts of a file without the bodies of functions in which none of the words stands, for a first
+        look through a `Glimpse`. None where all facts are at hand, or are to be asked for.
+        """
+        return self.source.excerpt(path, words)
 
     def mentions(self, path: str, pattern: bytes) -> bool:
         """True where the bytes pattern is found in the file (re.MULTILINE)."""

@@ -9,6 +9,7 @@ from obs_lint.reporters.context import Cells, Context, Sources, no_cells, no_sou
 
 if TYPE_CHECKING:
     from obs_lint.report import Report
+    from obs_lint.reporters.supplement import Supplement
 
 __all__ = [
     "DEFAULT_FORMAT",
@@ -27,6 +28,12 @@ FORMATS: Mapping[str, str] = {
     "json": "obs_lint.reporters.json_document",
     "json-lines": "obs_lint.reporters.json_lines",
     "github": "obs_lint.reporters.github",
+    "gitlab": "obs_lint.reporters.gitlab",
+    "html": "obs_lint.reporters.html",
+    "junit": "obs_lint.reporters.junit",
+    "markdown": "obs_lint.reporters.markdown",
+    "rdjson": "obs_lint.reporters.rdjson",
+    "sarif": "obs_lint.reporters.sarif",
 }
 """Name of a format, as after `--output-format` → the module that holds it as `render`."""
 
@@ -52,6 +59,8 @@ def render(
     unicode: bool = True,
     quiet: bool = False,
     prefix: str = "",
+    source_url: str = "",
+    supplement: Supplement | None = None,
 ) -> str:
     """Return a Report in a format, ending in a newline where it is not empty.
 
@@ -65,7 +74,8 @@ def render(
         near = get_close_matches(format, FORMATS, 1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         raise UnknownFormatError(f"there is no output format `{format}`: use one of {', '.join(FORMATS)}{hint}")
-    return _load(module).render(report, _context(color, sources, width, cells, unicode, quiet, prefix))
+    context = _context(color, sources, width, cells, unicode, quiet, prefix, source_url, supplement)
+    return _load(module).render(report, context)
 
 
 def render_first_run(
@@ -102,9 +112,18 @@ def _load(module: str) -> _Reporter:
 
 
 def _context(
-    color: bool, sources: Sources, width: int, cells: Cells, unicode: bool, quiet: bool, prefix: str
+    color: bool,
+    sources: Sources,
+    width: int,
+    cells: Cells,
+    unicode: bool,
+    quiet: bool,
+    prefix: str,
+    source_url: str = "",
+    supplement: Supplement | None = None,
 ) -> Context:
     from functools import lru_cache
 
     remembered = lru_cache(maxsize=32)(sources)
-    return Context(color, unicode, max(width, 40), quiet, prefix, remembered, lru_cache(maxsize=32)(cells))
+    in_cells = lru_cache(maxsize=32)(cells)
+    return Context(color, unicode, max(width, 40), quiet, prefix, remembered, in_cells, source_url, supplement)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from obs_lint.diagnostic import Position
 from obs_lint.reporters.terminal import ANSI, ASCII, PLAIN, UNICODE, Palette, Symbols
 from obs_lint.reporters.text import visible
+
+if TYPE_CHECKING:
+    from obs_lint.reporters.supplement import Supplement
 
 Sources = Callable[[str], "Sequence[str] | None"]
 """Path → the file's decoded lines (a notebook's: its code cells joined), None where it can't be read."""
@@ -42,6 +46,10 @@ class Context:
     """Path of the project's root within the repository, `backend/`, for formats that a forge reads."""
     sources: Sources = no_sources
     cells: Cells = no_cells
+    source_url: str = ""
+    """Where a forge shows the files of this commit, `https://github.com/acme/shop/blob/3f2a…/`, "" where none does."""
+    supplement: Supplement | None = None
+    """What a page shows beside the Report."""
 
     @property
     def palette(self) -> Palette:

@@ -1,12 +1,14 @@
 """The github format: workflow commands that GitHub shows as annotations, and the whole list for the log.
 
 GitHub keeps ten annotations a step of each level, first come first kept, and drops the rest without a word. So the most
-useful ones go first, repeats of a rule in a file share one, and the last says how many more there are.
+useful ones go first, repeats of a rule in a file share one, and the last says how many more there are. Only what is new
+is annotated: what a baseline or a revision knows is not among a Report's Diagnostics.
 Source: docs.github.com "Workflow commands for GitHub Actions"; actions/runner ActionCommand.cs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from obs_lint.diagnostic import Diagnostic, Severity
@@ -16,20 +18,20 @@ from obs_lint.reporters.context import Context, place
 from obs_lint.reporters.summary import closing_lines, inactive_line
 from obs_lint.reporters.text import plural, visible
 
-CAP = 10
-"""Annotations of one level that GitHub keeps for a step."""
+CAP = {"error": 10, "warning": 9, "notice": 9}
+"""Annotations by level. GitHub keeps ten of each for a step: one warning and one notice are left for what the step
+itself has to say."""
 MESSAGE_CAP = 4096
 """UTF-16 units of a message that GitHub keeps."""
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-_NOUNS = {"error": "error", "warning": "warning", "notice": "notice"}
 
 
 class _Annotation(NamedTuple):
     """What may become one workflow command."""
 
-    rank: tuple[int, int]
-    """Failures first, then what `--fix` can mend; the order of the report within."""
+    rank: tuple[int, int, int]
+    """Failures first, then what `--fix` can mend; within, each rule once before any of them twice."""
     title: str
     properties: tuple[tuple[str, str], ...]
     message: str
@@ -65,38 +67,44 @@ def escape_property(text: str) -> str:
 def _commands(level: str, failures: tuple[Failure, ...], found: list[Diagnostic], context: Context) -> list[str]:
     annotations = [_of_failure(failure, context) for failure in failures]
     annotations += [_of_diagnostics([diagnostic], context) for diagnostic in found]
-    if len(annotations) > CAP:
+    cap = CAP[level]
+    if len(annotations) > cap:
         groups: dict[tuple[str, str], list[Diagnostic]] = {}
         for diagnostic in found:
             groups.setdefault((diagnostic.path, diagnostic.code), []).append(diagnostic)
         annotations = [_of_failure(failure, context) for failure in failures]
-        annotations += [_of_diagnostics(group, context) for group in groups.values()]
+        seen: Counter[str] = Counter()
+        for (_, code), group in sorted(groups.items(), key=lambda entry: not any(d.fix for d in entry[1])):
+            annotations.append(_of_diagnostics(group, context, seen[code]))
+            seen[code] += 1
     annotations.sort(key=lambda annotation: annotation.rank)
-    kept = annotations if len(annotations) <= CAP else annotations[: CAP - 1]
+    kept = annotations if len(annotations) <= cap else annotations[: cap - 1]
     out = [_command(level, annotation) for annotation in kept]
     rest = annotations[len(kept) :]
     if rest:
         number = sum(annotation.stands_for for annotation in rest)
         paths = len({annotation.path for annotation in rest if annotation.path})
-        message = f"+{plural(number, f'more {_NOUNS[level]}')} in {plural(paths, 'file')}: `obs-lint check` lists all."
-        out.append(_command(level, _Annotation((9, 0), "obs-lint", (), message, "", number)))
+        message = f"+{plural(number, f'more {level}')} in {plural(paths, 'file')}, see the job summary or the log."
+        out.append(_command(level, _Annotation((9, 0, 0), "obs-lint", (), message, "", number)))
     return out
 
 
 def _of_failure(failure: Failure, context: Context) -> _Annotation:
     properties: tuple[tuple[str, str], ...] = ()
     message = failure.message
-    if failure.path:
+    if failure.code == "path":
+        message = f"{failure.path}: {message}"  # nothing is there that could be annotated
+    elif failure.path:
         properties = (("file", context.prefix + failure.path),)
         if failure.cell is None:
             properties += (("line", str(failure.line)), ("col", str(failure.column)))
         else:
             message = f"cell {failure.cell}:{failure.line}:{failure.column}: {message}"
     title = f"{failure.code} unparsable-file" if failure.code == "OBS900" else f"obs-lint {failure.code}"
-    return _Annotation((0, 0), title, properties, message, failure.path, 1)
+    return _Annotation((0, 0, 0), title, properties, message, failure.path, 1)
 
 
-def _of_diagnostics(group: list[Diagnostic], context: Context) -> _Annotation:
+def _of_diagnostics(group: list[Diagnostic], context: Context, turn: int = 0) -> _Annotation:
     first = group[0]
     start, end = first.span.start, first.span.end
     title = f"{first.code} {first.slug}"
@@ -120,7 +128,7 @@ def _of_diagnostics(group: list[Diagnostic], context: Context) -> _Annotation:
     if first.help:
         message += f"\n{first.help.strip()}"
     fixable = any(diagnostic.fix for diagnostic in group)
-    return _Annotation((1, 0 if fixable else 1), title, properties, message, first.path, len(group))
+    return _Annotation((1, 0 if fixable else 1, turn), title, properties, message, first.path, len(group))
 
 
 def _command(level: str, annotation: _Annotation) -> str:

@@ -1,0 +1,1 @@
+"""One module a worker; `runtime` is what they have in common."""

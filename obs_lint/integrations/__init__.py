@@ -1,0 +1,1 @@
+"""obs-lint inside other tools."""

@@ -1,0 +1,1 @@
+"""Where records come from while a system runs: one module a kind of source, all with the same small interface."""
