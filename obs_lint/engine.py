@@ -67,7 +67,8 @@ def run(
         store.finish()
     finally:
         pool.close()
-    if key is not None and not store.unreadable:
+    crashed = any(failure.code == "internal" for failure in report.failures)
+    if key is not None and not store.unreadable and not crashed:
         remembered.keep(cache, key, report, started)
     if cache.warning:
         report = replace(report, warnings=(*report.warnings, cache.warning))

@@ -90,8 +90,7 @@ def require(config: Config, discovery: Discovery, store: FactsStore) -> None:
 
 def _require_targets(config: Config, discovery: Discovery, store: FactsStore) -> None:
     for part in (config, *(scope.config for scope in config.scopes)):
-        origin = part.provenance.get("instrument.targets", "")
-        if part.instrument.targets and origin != "default" and not origin.startswith("preset"):
+        if part.instrument.targets and "preset" not in part.provenance.get("instrument.targets", ""):
             from obs_lint.entry_points.configured import may_hold
 
             for pattern in part.instrument.targets:

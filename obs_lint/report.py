@@ -72,6 +72,35 @@ class Inference:
     writes down."""
 
 
+class CheckAnswer(NamedTuple):
+    """What one check of a running system answers."""
+
+    answer: str
+    """pass | fail | not applicable | inconclusive."""
+    reason: str = ""
+    """Why it is not applicable or inconclusive."""
+    looked_at: int = 0
+    """Records, flows or spans that the answer rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeAnswers:
+    """What a smoke run answers beside its findings: no finding is no pass, where there was nothing to look at."""
+
+    answer: str
+    """Of the whole: pass | fail | inconclusive."""
+    checks: Mapping[str, CheckAnswer]
+    """Code → answer, of every check."""
+    records: Mapping[str, int]
+    """Kind of record (event, log, span, …) → how many were looked at."""
+    events: Mapping[str, int] = field(default_factory=dict)
+    """Event → how often it was seen."""
+    forgotten: Mapping[str, int] = field(default_factory=dict)
+    """Window → entries that were forgotten before they were judged."""
+    exit_code: int = 0
+    """0 clean, 1 failed, 3 inconclusive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The result of one run, ready for a reporter."""
@@ -97,6 +126,8 @@ class Report:
     `diagnostics`."""
     judged: tuple[str, ...] = ()
     """Codes of the rules that ran."""
+    smoke: SmokeAnswers | None = None
+    """Set only for the report of a smoke run; its exit code is the run's."""
 
     @property
     def exit_code(self) -> ExitCode:

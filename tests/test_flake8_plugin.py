@@ -1,4 +1,4 @@
-"""The plugin in the real flake8 finds what `obs-lint check` finds, at the same places, and is never silent by mistake."""
+"""The plugin in the real flake8 finds what `obs-lint check` finds, in the same places; no failure is silence."""
 
 from __future__ import annotations
 
@@ -98,21 +98,18 @@ def test_the_examples(name: str, flake8: Flake8, tmp_path: Path) -> None:
         shutil.rmtree(root / ".obs-lint-cache")
 
 
-CASES_RUN = (
-    """
+CASES_RUN = f"""
 import contextlib, io, json, os, sys
 from flake8.main import cli
-out = {}
+out = dict()
 for folder in sys.argv[1:]:
     os.chdir(folder)
-    text = io.StringIO()
+    text = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     with contextlib.redirect_stdout(text):
-        cli.main(["--isolated", "-j1", "--disable-noqa", "--select", "OBS", "--format", %r, "."])
-    out[folder] = text.getvalue()
+        cli.main(["--isolated", "-j1", "--disable-noqa", "--select", "OBS", "--format", {FORMAT!r}, "."])
+    out[folder] = text.buffer.getvalue().decode("utf-8")
 json.dump(out, sys.stdout)
 """
-    % FORMAT
-)
 
 
 def test_the_awkward_cases(flake8: Flake8, tmp_path: Path) -> None:
@@ -125,9 +122,13 @@ def test_the_awkward_cases(flake8: Flake8, tmp_path: Path) -> None:
     for folder in folders:
         if not (folder / "obs-lint.toml").exists() and not (folder / "pyproject.toml").exists():
             (folder / "obs-lint.toml").write_text('surface = ["shop.obs"]\nlogging = "facade"\n', encoding="utf-8")
+            if not list(folder.glob("shop/obs*")):
+                (folder / "shop").mkdir(exist_ok=True)
+                (folder / "shop" / "obs.py").write_text("def emit(event_name, payload=None): ...\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", CASES_RUN, *map(str, folders)], env=flake8.env, capture_output=True, check=True
+        [sys.executable, "-c", CASES_RUN, *map(str, folders)], env=flake8.env, capture_output=True, check=False
     )
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
     told = json.loads(done.stdout)
     compared = 0
     for folder in folders:
@@ -136,6 +137,9 @@ def test_the_awkward_cases(flake8: Flake8, tmp_path: Path) -> None:
             assert "critical error" in told[str(folder)] or "OBS900" in told[str(folder)], folder
             continue
         expected = sorted((d.path, *d.span.start, d.code) for d in report.diagnostics if d.path.endswith(".py"))
+        if "flake8 can't parse this file" in told[str(folder)]:
+            assert folder.name in ("newer-syntax", "newer-and-odd"), folder
+            continue
         assert rows(told[str(folder)]) == expected, folder
         compared += len(expected)
     assert compared > 300
@@ -178,7 +182,7 @@ def test_suppressions(flake8: Flake8, tmp_path: Path) -> None:
     ]
     (tmp_path / "a.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
     codes = [(row[1], row[3]) for row in flake8.found(tmp_path)]
-    assert codes == [(1, "OBS102"), (5, "OBS102"), (5, "OBS901")]
+    assert codes == [(1, "OBS102"), (4, "OBS901"), (5, "OBS102"), (5, "OBS901")]
 
 
 def test_the_baseline(flake8: Flake8, drift: Path) -> None:

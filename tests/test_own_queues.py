@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,7 @@ from tests.support import files_of, project_of
             QueueConfig("a.Q.send", "key", 1, consume=(ConsumerConfig("a.serve"),)),
         ),
         (
-            '[[queues]]\npublish = "a.b"\ntopic = "none"\ncarries = "context"\n'
-            'consume = [{function = "a.on", topic = "name", handler = "decorated"}]',
+            '[[queues]]\npublish="a.b"\ntopic="none"\ncarries="context"\nconsume=[{function="a.on",topic="name",handler="decorated"}]',
             QueueConfig("a.b", "none", None, "context", (ConsumerConfig("a.on", "name", "decorated"),)),
         ),
     ],
@@ -417,3 +417,61 @@ def test_what_is_drawn_once_for_an_entry_point(
     found = tree(tmp_path, monkeypatch, capsys, text=REUSED)
     assert found.count("task pack  shop/works.py:17  (drawn above)") == 1
     assert found.count("task pack  shop/works.py:17\n") == 1
+
+
+def test_the_reference_system_from_the_first_worker_to_the_last(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent / "examples" / "narralytica")
+    assert main(["chain", "--no-cache", "--format", "json", "POST /ingest", "POST /jobs"]) == 0
+    entries = {entry["label"]: entry for entry in json.loads(capsys.readouterr().out)["entries"]}
+
+    def stages(step: dict[str, Any]) -> list[str]:
+        """The tasks below a step, and the layers' start where they are in one."""
+        found = [step["label"]] if step["kind"] == "task" and "again" not in step else []
+        found += ["layer"] if step["label"] == "narralytica.layer.started" else []
+        return [*found, *(name for inner in step["steps"] for name in stages(inner))]
+
+    assert stages(entries["POST /ingest"]) == ["ingest", "transcribe", "diarize", "enrich", "layer", "indexer"]
+    assert stages(entries["POST /jobs"]) == ["enrich", "layer", "indexer"]
+    hop = next(step for step in entries["POST /ingest"]["steps"] if step["kind"] == "job")
+    while True:
+        assert (hop["ids"], hop["lost"], hop["by"]) == (["request_id", "job_id"], [], "propagation")
+        following = [step for step in hop["steps"][0]["steps"] if step["kind"] == "job"]
+        if not following:
+            break
+        (hop,) = following
+    assert hop["label"] == "indexer"
+
+
+@pytest.mark.parametrize(
+    ("target", "is_good"),
+    [
+        ("shop.*.place", True),
+        ("shop.**.place", True),
+        ("shop.orders.Orders.place", True),
+        ("shop.orders", True),
+        ("shop.orders.**", True),
+        ("shop.*.Orders.*", True),
+        ("shop.*.plcae", False),
+        ("shop.order.*", False),
+        ("shop.orders.Order.place", False),
+        ("shop.tests.test_orders.check", False),
+    ],
+)
+def test_targets_that_match_no_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], target: str, is_good: bool
+) -> None:
+    (tmp_path / "shop" / "tests").mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "obs.py").write_text("def instrument(f): return f\n", encoding="utf-8")
+    orders = "from shop.obs import instrument\nclass Orders:\n    @instrument\n    async def place(self): ...\n"
+    (tmp_path / "shop" / "orders.py").write_text(orders, encoding="utf-8")
+    (tmp_path / "shop" / "tests" / "test_orders.py").write_text("def check(): ...\n", encoding="utf-8")
+    (tmp_path / "obs-lint.toml").write_text(
+        f'surface = ["shop.obs"]\n[instrument]\ndecorators = ["shop.obs.instrument"]\ntargets = ["{target}"]\n',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "--no-cache"]) == (0 if is_good else 2)
+    assert ("matches no function of this project" in capsys.readouterr().err) is not is_good

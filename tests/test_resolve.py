@@ -1432,10 +1432,11 @@ GROWTH = {
 
 @pytest.mark.parametrize("shape", GROWTH)
 def test_time_grows_with_the_size(shape: str) -> None:
-    small, large = project_of(GROWTH[shape](400)), project_of(GROWTH[shape](3200))
-    first, second = spent(small), spent(large)
-    assert second < max(first * 8 * 3, 3), f"8 times the size takes {second / first:.0f} times as long"
-    assert second < 5
+    for _ in range(3):  # a busy machine distorts one measurement, not three
+        first, second = spent(project_of(GROWTH[shape](400))), spent(project_of(GROWTH[shape](3200)))
+        if second < max(first * 8 * 3, 3) and second < 5:
+            return
+    raise AssertionError(f"8 times the size takes {second / first:.0f} times as long, {second:.1f} s")
 
 
 def test_a_long_chain_ends_where_it_should() -> None:

@@ -104,7 +104,7 @@ def test_processes_make_no_difference(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_an_excerpt_has_the_handlers_of_the_file(module: str) -> None:
     source = decode(module, (LIBRARY / module).read_bytes())
-    whole, part = extract(source), excerpt(source, _WORDS)
+    whole, part = extract(source), excerpt(source, Sought(_WORDS))
     if part is None:
         pytest.skip("nearly all of it would be kept")
     assert len(part.uses) < len(whole.uses)

@@ -54,7 +54,7 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a call."""
-    yield from by_handlers(run, lambda part: _Judge(part).in_file)
+    yield from by_handlers(run, lambda part: _Judge(part).in_file, anchors(run.options, run.config))
 
 
 class _Judge:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar, cast
 
 from obs_lint.checks.imported import is_stub
-from obs_lint.checks.run import RuleRun
+from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.diagnostic import Diagnostic
 from obs_lint.discovery import ProjectFile
 from obs_lint.events.emitters import last_name, spelled
-from obs_lint.facts.model import Block, Expr, FileFacts, Pos, Statement
+from obs_lint.facts.model import Block, Expr, FileFacts, Pos, Sought, Statement
 from obs_lint.facts.nested import children
 from obs_lint.facts.roots import of_block
 from obs_lint.project import Project
@@ -85,12 +85,18 @@ _WORDS = (*[b"except" + after for after in (b" ", b":", b"(", b"*", b"\t", b"\f"
 """What a handler begins with."""
 
 
-def by_handlers(run: RuleRun[OptionsT], judge: Callable[[RuleRun[OptionsT]], InFile]) -> Iterator[Diagnostic]:
+def by_handlers(
+    run: RuleRun[OptionsT],
+    judge: Callable[[RuleRun[OptionsT]], InFile],
+    anchors: tuple[Anchor, ...] = (),
+    all_where: Anchor | None = None,
+) -> Iterator[Diagnostic]:
     """Yield what a judge finds in the anchored files, where it looks at nothing but handlers and what is around them.
 
-    It is made for a run, and first shown no more than the functions with handlers. Where that is not enough it is shown
-    the file.
+    It is made for a run, and first shown no more than the functions with handlers in which one of the anchors matches
+    (any, in files where `all_where` matches). Where that is not enough it is shown the file.
     """
+    sought = Sought(_WORDS, anchors, all_where)
     project = run.project
     glimpse = Glimpse(project)
     at_first = judge(replace(run, project=cast("Project", glimpse)))
@@ -98,7 +104,7 @@ def by_handlers(run: RuleRun[OptionsT], judge: Callable[[RuleRun[OptionsT]], InF
     for file in run.anchored:
         if run.is_surface(file) or is_stub(file):
             continue
-        part = project.excerpt(file.path, _WORDS)
+        part = project.excerpt(file.path, sought)
         if part is not None:
             glimpse.look_at(file, part)
             try:

@@ -28,9 +28,13 @@ def is_stub(file: ProjectFile) -> bool:
     return file.path.endswith(".pyi")
 
 
-def may_say(project: Project, path: str, pattern: bytes) -> bool:
-    """True where the bytes pattern is found in the file, or where only its cells could tell."""
-    return path.endswith(".ipynb") or project.mentions(path, pattern)
+def may_say(project: Project, path: str, pattern: bytes | tuple[Anchor, ...]) -> bool:
+    """True where the bytes pattern, or that of one of the anchors, is found in the file, or where only its cells
+    could tell.
+    """
+    if path.endswith(".ipynb"):
+        return True
+    return project.mentions(path, pattern) if isinstance(pattern, bytes) else project.says(path, pattern)
 
 
 class SurfaceImport:

@@ -17,7 +17,7 @@ from obs_lint.diagnostic import Diagnostic
 from obs_lint.discovery import ProjectFile
 from obs_lint.events.emissions import emissions
 from obs_lint.events.emitters import last_name
-from obs_lint.facts.model import Binding, Expr, FileFacts, Pos
+from obs_lint.facts.model import Binding, Expr, FileFacts, Pos, Sought
 from obs_lint.facts.nested import nested
 from obs_lint.facts.roots import roots
 from obs_lint.patterns import names_match
@@ -102,7 +102,7 @@ def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     for file in _files(run, judge, known):
         if run.is_surface(file) or run.is_wiring(file) or is_stub(file):
             continue
-        part = run.project.excerpt(file.path, said)
+        part = run.project.excerpt(file.path, Sought(said))
         if part is not None:
             glimpse.look_at(file, part)
             try:

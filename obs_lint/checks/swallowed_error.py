@@ -90,7 +90,13 @@ _LOGGING = "debug|info|warn(?:ing)?|error|exception|critical|fatal"
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a handler, at the type that it catches."""
-    yield from by_handlers(run, lambda part: _Judge(part).in_file)
+    in_functions = anchors(run.options, run.config)[:2]
+    types = [name.rpartition(".")[2] for name in (*BROAD, *run.options.types)]
+    names = "|".join(map(re.escape, types))
+    aliased = rf"(?:from|import)\b[^\n]*\b(?:{names})[ \t]+as\b"
+    renamed = rf"[ \t]*(?:{aliased}|\w+[ \t]*(?::[^=\n]+)?=(?!=)[^\n]*\b(?:{names})\b(?!\())"
+    everywhere = Anchor(any_of=tuple(name.encode() for name in types), pattern=renamed.encode(), at_line=True)
+    yield from by_handlers(run, lambda part: _Judge(part).in_file, in_functions, everywhere)
 
 
 class _Judge:
@@ -130,11 +136,13 @@ class _Judge:
                 return False
         elif not self._is_silent(facts, handler):
             return False
-        if self._is_idiom(file.path, facts, handler):
+        if self._is_idiom(facts, handler):
             return False
         if self._ends_in_raise(facts, handler) or self._is_noticed(facts, handler):
             return False
-        return self._options.paths == "some" or self._calls_are_silent(file.path, facts, handler)
+        if self._options.paths != "some" and not self._calls_are_silent(file.path, facts, handler):
+            return False
+        return not self._is_telemetry(file.path, handler)
 
     # -- the handler itself
 
@@ -179,7 +187,7 @@ class _Judge:
 
     # -- around it
 
-    def _is_idiom(self, path: str, facts: FileFacts, handler: Handler) -> bool:
+    def _is_idiom(self, facts: FileFacts, handler: Handler) -> bool:
         if only_imports(facts, handler, self._imports) or only_tidies(handler, self._cleanup):
             return True
         if handler.function >= 0:
@@ -188,9 +196,7 @@ class _Judge:
                 return True
             if not words(name).isdisjoint(self._predicates) and _answers(handler.body):
                 return True
-        if any(self._reports(facts, block) for block in handler.within):
-            return True
-        return self._is_telemetry(path, handler)
+        return any(self._reports(facts, block) for block in handler.within)
 
     def _is_telemetry(self, path: str, handler: Handler) -> bool:
         """Nothing is tried but to log or to emit, with what that needs: an error of that can't be logged."""

@@ -152,12 +152,18 @@ def _speaks(options: Options, module: str, named: frozenset[str]) -> bool:
     return not named <= frozenset(options.analytics_segments)
 
 
-def _tell_tale(options: Options) -> bytes:
+def _tell_tale(options: Options) -> tuple[Anchor, ...]:
     """What a module without a telemetry library must hold to do telemetry: words of what `_signs` looks for."""
     last = {name.rpartition(".")[2] for name in (*options.functions, *options.methods, *options.classes)}
-    words = "|".join(sorted(re.escape(max(word.split("*"), key=len)) for word in last))
+    words = {max(word.split("*"), key=len) for word in last}
+    endings = sorted(word for word in words if not any(word != other and word.endswith(other) for other in words))
+    called = rf"(?:{'|'.join(map(re.escape, endings))})[ \t]*[(,)]"
     defined = "|".join(sorted(_body(name) for name in (*options.emitters, *options.instruments)))
-    return rf"\bdef[ \t]+_*(?:{defined})\b|(?:{words})[ \t]*[(,)]|{ENDPOINT}".encode()
+    return (
+        Anchor(pattern=rf"def(?<!\wdef)[ \t]+_*(?:{defined})\b".encode()),
+        Anchor(pattern=ENDPOINT.encode()),
+        Anchor(pattern=called.encode(), any_of=tuple(word.encode() for word in endings)),
+    )
 
 
 def _body(name: str) -> str:

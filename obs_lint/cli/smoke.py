@@ -5,20 +5,23 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from obs_lint.config.model import Config
+    from obs_lint.diagnostic import Diagnostic
     from obs_lint.registry.model import Registry
     from obs_lint.report import Failure, Report
     from obs_lint.reporters.context import Context
+    from obs_lint.reporters.supplement import Supplement
     from obs_lint.smoke.checker import Result
     from obs_lint.smoke.fields import Fields
     from obs_lint.smoke.flows import Flow, Index
+    from obs_lint.smoke.outcome import Outcome, StepOutcome
     from obs_lint.smoke.records import Record
-    from obs_lint.smoke.run import Outcome, StepOutcome
 
-_FORMATS = ("full", "concise", "grouped", "json", "json-lines", "github")
+_FORMATS = ("full", "concise", "grouped", "json", "json-lines", "github", "html")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -70,6 +73,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     for sub in (run_it, check, listen):
         sub.add_argument("--registry", action="append", default=[], metavar="FILE", help="in place of the configured")
         sub.add_argument("--why", metavar="ID", help="explain one flow: any id of it, or the beginning of one")
+        known = sub.add_argument_group("known findings")
+        known.add_argument("--baseline", metavar="FILE", help="leave out what is listed there")
+        known.add_argument("--write-baseline", metavar="FILE", help="list there what was found")
         output = sub.add_argument_group("output")
         output.add_argument(
             "--output-format", "--format", dest="output_format", choices=_FORMATS, metavar="FORMAT",
@@ -129,23 +135,25 @@ def _run(args: Namespace) -> int:
 
         counts = f"{plural(len(scenario.processes), 'process', 'processes')}, {plural(len(scenario.steps), 'step')}"
         _print([f"{context.palette.strong}{scenario.shown}{context.palette.reset}: {counts}"])
+    known = _known(args)
     try:
-        outcome = run_scenario(scenario, registries, env=env, on_step=on_step)
+        outcome = run_scenario(scenario, registries, env=env, on_step=on_step, services=_services(config))
     except ScenarioError as error:
         return _all_of(error)
     if args.records:
         _write_records(args.records, outcome.index.records)
     seen = _names(outcome.index.records)
-    report, code = _report(outcome.result, args, config, len(outcome.captures))
+    result, report, code = _report(outcome.result, known, args, config, len(outcome.captures))
+    report = _with_seen(report, seen)
     if args.why:
         return _explain(*_flow_in(outcome.index, args.why), args.why, args)
     if not live:
-        return _render(report, code, args, outcome.result)
+        return _render(report, code, args, config, scenario.folder.name, (scenario.shown,))
     from obs_lint.smoke.coverage import coverage
 
     lines = _after_steps(outcome, context)
     table = coverage(registries, seen, scenario.coverage.ignore)
-    lines += _judgement(outcome.result, code, context, outcome.index, table)
+    lines += _judgement(result, code, context, outcome.index, table)
     if args.join:
         lines += ["", *_join(config, seen, context, args)]
     _print(lines)
@@ -201,7 +209,7 @@ def _check(args: Namespace) -> int:
         return _show_failures(failures, args)
     try:
         fields = _fields(args, registries)
-        options = _options(args)
+        options = _options(args, config)
     except (FieldsError, ValueError) as error:
         return fail(str(error))
     with _Sources(args.files, fields) as sources:
@@ -220,7 +228,7 @@ class _Sources:
     """The files of a command line, read as often as it takes; stdin is kept where it is read more than once."""
 
     def __init__(self, files: Sequence[str], fields: Fields) -> None:
-        self.files = files
+        self.files = tuple(dict.fromkeys(files))
         self.fields = fields
         self._kept: Any = None
 
@@ -232,8 +240,14 @@ class _Sources:
             self._kept.close()
 
     def read(self) -> Iterator[Record]:
-        """Yield all records. Raises ReadError for a file that can't be opened, before the first record."""
-        from obs_lint.smoke.reading import ReadError, read_file, read_stream
+        """Yield all records, those of several files by their times.
+
+        Raises ReadError for a file that can't be opened, before the first record.
+        """
+        from functools import partial
+
+        from obs_lint.smoke.merging import in_order
+        from obs_lint.smoke.reading import ReadError
 
         for file in self.files:
             if file != "-":
@@ -242,11 +256,26 @@ class _Sources:
                         pass
                 except OSError as error:
                     raise ReadError(f"{file}: {error.strerror or error}{_advice(file)}") from None
-        for file in self.files:
-            if file == "-":
-                yield from read_stream(self._stdin(), "stdin", self.fields)
-            else:
-                yield from read_file(file, self.fields)
+        opened = [partial(self._opened, file) for file in self.files]
+        if len(opened) == 1:
+            yield from opened[0]()
+            return
+        yield from in_order([(self._begins(file), each) for file, each in zip(self.files, opened, strict=True)])
+
+    def _opened(self, file: str) -> Iterator[Record]:
+        from obs_lint.smoke.reading import read_file, read_stream
+
+        if file == "-":
+            return read_stream(self._stdin(), "stdin", self.fields)
+        return read_file(file, self.fields)
+
+    def _begins(self, file: str) -> int:
+        """When a file begins; a pipe can be read once only, so that it counts from the beginning of time."""
+        import os
+
+        from obs_lint.smoke.merging import first_time
+
+        return first_time(self._opened(file)) if os.path.isfile(file) else 0
 
     def _stdin(self) -> Any:
         from shutil import copyfileobj
@@ -291,12 +320,12 @@ def _judge_records(
     from obs_lint.smoke.options import Ended
     from obs_lint.smoke.plan import Plan
 
+    known = _known(args)
     checker = Checker(Plan.of(registries), options)
     checker.take_many(records)
-    result = checker.finish(Ended(complete=args.complete))
-    report, code = _report(result, args, config, sources)
+    result, report, code = _report(checker.finish(Ended(complete=args.complete)), known, args, config, sources)
     if args.output_format is not None or args.output_file is not None or args.quiet:
-        return _render(report, code, args, result)
+        return _render(report, code, args, config, "Captured output")
     context = _context(args)
     table = coverage(registries, result.events)
     counts = ", ".join(f"{number} {kind}" for kind, number in result.counts.items() if number and kind != "records")
@@ -327,7 +356,7 @@ def _listen(args: Namespace) -> int:
     if args.seconds is not None and not lasting:
         return fail(f"--for {args.seconds}: write a duration such as 30s or 5m")
     try:
-        fields, options = _fields(args, registries), _options(args)
+        fields, options = _fields(args, registries), _options(args, config)
     except (FieldsError, ValueError) as error:
         return fail(str(error))
     intake = Intake()
@@ -402,7 +431,18 @@ def _fields(args: Namespace, registries: Sequence[Registry]) -> Fields:
     return Fields.of_registry(declared, Fields.parse_options(args.field))
 
 
-def _options(args: Namespace) -> Any:
+def _services(config: Config | None) -> dict[str, tuple[str, ...]]:
+    """Producer → the names of its services, as the configuration has them."""
+    from obs_lint.smoke.plan import service_names
+
+    found: dict[str, tuple[str, ...]] = {}
+    for part in () if config is None else (config, *(scope.config for scope in config.scopes)):
+        for producer, names in service_names(part.services, str(part.root)).items():
+            found[producer] = tuple(sorted({*found.get(producer, ()), *names}))
+    return found
+
+
+def _options(args: Namespace, config: Config | None) -> Any:
     """The options of the checks. Raises ValueError with what to write."""
     from obs_lint.smoke.options import BASELINE, Options
 
@@ -426,6 +466,7 @@ def _options(args: Namespace) -> Any:
         sentinels=tuple(args.sentinel),
         always=not args.partial,
         fail_under=None if args.partial else args.fail_under,
+        services=_services(config),
         profiles=tuple(args.profile),
         ignore=tuple(codes),
     )
@@ -477,10 +518,29 @@ def _named_registries(paths: Sequence[str], folder: str) -> tuple[tuple[Registry
     return tuple(registries), tuple(failures)
 
 
-def _report(result: Result, args: Namespace, config: Config | None, sources: int) -> tuple[Report, int]:
+def _known(args: Namespace) -> frozenset[str]:
+    """The fingerprints that `--baseline` lists. Raises ConfigError."""
+    from obs_lint.baseline.document import BaselineError, read
+    from obs_lint.config.errors import ConfigError
+
+    if not args.baseline:
+        return frozenset()
+    try:
+        entries = read(args.baseline)
+    except BaselineError as error:
+        raise ConfigError(f"{args.baseline}:{error.line}: this baseline can't be used: {error}") from None
+    if entries is None:
+        raise ConfigError(f"there is no baseline {args.baseline}: `--write-baseline FILE` writes one")
+    return frozenset(entry.fingerprint for entry in entries)
+
+
+def _report(
+    result: Result, known: frozenset[str], args: Namespace, config: Config | None, sources: int
+) -> tuple[Result, Report, int]:
+    """What is left beside the baseline, as a result and as a Report; and the exit code."""
     from obs_lint.config import load
     from obs_lint.diagnostic import Severity
-    from obs_lint.report import Report, Summary
+    from obs_lint.report import CheckAnswer, Report, SmokeAnswers, Summary
 
     fail_on = Severity(args.fail_on)
     rules: dict[str, tuple[str, str]] = {}
@@ -495,23 +555,76 @@ def _report(result: Result, args: Namespace, config: Config | None, sources: int
             rule = catalogue.rules.get(code)
             if rule is not None:
                 rules[code], severities[code] = (rule.why, rule.url), rule.severity
+    every = result.diagnostics(severities)
+    left = result.without(known) if known else result
+    if args.write_baseline:
+        _write_baseline(args.write_baseline, result, every)
+    new = left.diagnostics(severities)
+    kept = {diagnostic.fingerprint for diagnostic in new}
+    aside = tuple(diagnostic for diagnostic in every if diagnostic.fingerprint not in kept)
+    notes = list(left.notes)
+    if gone := len(known - {diagnostic.fingerprint for diagnostic in every}):
+        notes.append(f"{gone} of {len(known)} entries of the baseline were not found this time")
+    left = replace(left, notes=tuple(notes))
+    exit_code = left.exit_code(fail_on, severities)
     report = Report(
-        result.diagnostics(severities),
-        warnings=tuple(result.notes),
-        summary=Summary(files=sources),
+        new,
+        warnings=left.notes,
+        summary=Summary(files=sources, baselined=len(aside)),
         rules=rules,
         fail_on=fail_on,
+        known=aside,
+        smoke=SmokeAnswers(
+            left.answer.value,
+            {name: CheckAnswer(one.answer.value, one.reason, one.looked_at) for name, one in left.verdicts.items()},
+            left.counts,
+            left.events,
+            left.evictions,
+            exit_code,
+        ),
     )
-    return report, result.exit_code(fail_on, severities)
+    return left, report, exit_code
 
 
-def _render(report: Report, code: int, args: Namespace, result: Result) -> int:
+def _write_baseline(path: str, result: Result, diagnostics: Sequence[Diagnostic]) -> None:
+    """List what was found, inconclusive findings apart. Raises ConfigError."""
+    from obs_lint.baseline.comparison import entries_of
+    from obs_lint.baseline.document import BaselineError, write
+    from obs_lint.config.errors import ConfigError
+
+    certain = {finding.fingerprint for finding in result.everything() if not finding.inconclusive}
+    try:
+        write(path, entries_of(diagnostic for diagnostic in diagnostics if diagnostic.fingerprint in certain))
+    except BaselineError as error:
+        raise ConfigError(f"the baseline {path}: {error}") from None
+
+
+def _with_seen(report: Report, seen: Mapping[str, int]) -> Report:
+    """The report with every event that was seen, registered or not."""
+    assert report.smoke is not None
+    return replace(report, smoke=replace(report.smoke, events=dict(seen)))
+
+
+def _render(
+    report: Report, code: int, args: Namespace, config: Config | None, title: str, shown: Sequence[str] = ()
+) -> int:
+    """Write the report. `title` is its name where there is no project; `shown` are the files that may be quoted."""
     from obs_lint.cli import fail
     from obs_lint.reporters import DEFAULT_FORMAT, render
 
     context = _context(args)
     chosen = args.output_format or DEFAULT_FORMAT
-    text = render(chosen, report, color=context.color, unicode=context.unicode, width=context.width, quiet=args.quiet)
+    text = render(
+        chosen,
+        report,
+        color=context.color,
+        unicode=context.unicode,
+        width=context.width,
+        quiet=args.quiet,
+        # Captured lines may hold what must not leave: they are named, never quoted.
+        sources=lambda path: _lines(path) if path in shown else None,
+        supplement=_supplement(report, config, title, args) if chosen == "html" else None,
+    )
     if args.output_file:
         try:
             with open(args.output_file, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
@@ -523,6 +636,26 @@ def _render(report: Report, code: int, args: Namespace, result: Result) -> int:
 
         write(sys.stdout, text)
     return code
+
+
+def _lines(path: str) -> list[str] | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read().split("\n")
+    except OSError:
+        return None
+
+
+def _supplement(report: Report, config: Config | None, title: str, args: Namespace) -> Supplement:
+    """What the html page shows beside the report: a project's surface, and its events joined with what was seen."""
+    from obs_lint.reporters.supplement import Supplement
+
+    if config is None:
+        return Supplement(title=title)
+    from obs_lint.inventory.supplement import supplement
+
+    seen = None if report.smoke is None else report.smoke.events
+    return supplement(report, config, seen=seen, use_cache=not args.no_cache)
 
 
 def _judgement(result: Result, code: int, context: Context, index: Index | None, table: Any) -> list[str]:

@@ -257,8 +257,7 @@ _RULE = Table(
 
 _ROLE_DOCS = {
     "tests": "Test code.",
-    "scripts": "Scripts; for OBS108 any file with argparse, click or typer counts as one, and any with a __main__ "
-    "guard that belongs to no service and does without the surface.",
+    "scripts": "Scripts; for OBS108 also files with argparse, click, typer or, outside services, a __main__ guard.",
     "migrations": "Database migrations.",
     "generated": "Generated code.",
     "examples": "Examples and documentation.",

@@ -26,6 +26,11 @@ class Code:
         self._canonical = canonical
         self._known: dict[tuple[str, int, int], bool] = {}
 
+    @property
+    def knows_any(self) -> bool:
+        """True where something is said to carry ids."""
+        return bool(self._patterns)
+
     def is_named(self, origin: Origin) -> bool:
         """True where `correlation.propagating` names an origin, or a base of its class."""
         if not self._patterns:

@@ -475,7 +475,7 @@ class Enqueuing:
 
     def _is_made_to_carry(self, receiver: Place) -> bool:
         """True for a queue or a pool that carries ids, as configured, or by what it is made or treated with."""
-        for end in self._sources.ends(receiver):
+        for end in self._sources.ends(receiver) if self._code.knows_any else ():
             if any(self._code.is_propagating(each) for each in end.passed):
                 return True
             made = end.place

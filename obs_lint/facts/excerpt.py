@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
 from dataclasses import replace
 
 from obs_lint.facts.extract import extract
-from obs_lint.facts.model import FileFacts
+from obs_lint.facts.model import FileFacts, Sought
+from obs_lint.facts.scan import matches
 from obs_lint.source import SourceError, SourceFile
 
 _HEADER = re.compile(
-    rb"^([ \t]*)(?:async[ \t]+)?def[ \t]+\w+[ \t]*"
-    rb"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)[ \t]*(?:->[^\n:]*)?:[ \t]*(?:#[^\n]*)?\n",
-    re.MULTILINE,
+    rb"([ \t]*)(?:async[ \t]+)?def[ \t]+\w+[ \t]*"
+    rb"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)[ \t]*(?:->[^\n:]*)?:[ \t]*(?:#[^\n]*)?\n"
 )
+_KEYWORD = re.compile(rb"def[ \t]")
 _WORTH = 200
 """Bytes of a body that is worth leaving out."""
 
 
-def excerpt(source: SourceFile, words: tuple[bytes, ...]) -> FileFacts | None:
-    """Return what a file says outside the functions that have none of the words in them; those are stubs here.
-
-    Words are given in lower case and stand for any.
+def excerpt(source: SourceFile, sought: Sought) -> FileFacts | None:
+    """Return what a file says outside the functions in which nothing of what is sought stands; those are stubs here.
 
     Positions and qualnames are those of the file; indexes are not. What binds names elsewhere (`global`) is kept. None
     where most of the file is to be kept, or where its parts can't be told apart.
     """
-    text = _shortened(source.text, (*words, b"global", b"nonlocal"))
+    text = _shortened(source.text, sought)
     if text is None:
         return None
     try:
@@ -36,26 +35,29 @@ def excerpt(source: SourceFile, words: tuple[bytes, ...]) -> FileFacts | None:
         return None
 
 
-def _shortened(text: bytes, words: tuple[bytes, ...]) -> bytes | None:
+def _shortened(text: bytes, sought: Sought) -> bytes | None:
     """Replace bodies by `pass`, keeping the number of lines; None where that saves little."""
-    lowered = text.lower()
-    places = sorted([place for word in words for place in _places(lowered, word)])
+    places: list[int] | None = None
+    if sought.anchors and (sought.all_where is None or not any(True for _ in matches(sought.all_where, text))):
+        places = sorted([place for anchor in sought.anchors for place in matches(anchor, text)])
     pieces: list[bytes] = []
     kept = 0
     at = 0
     saved = 0
-    following = 0
-    while (header := _HEADER.search(text, at)) is not None:
+    while (keyword := _KEYWORD.search(text, at)) is not None:
+        header = _HEADER.match(text, text.rfind(b"\n", 0, keyword.start()) + 1)
+        if header is None:
+            at = keyword.end()
+            continue
         start = header.end()
         indent = header[1]
-        end = _end(text, start - 1, len(indent))
-        while following < len(places) and places[following] < start:
-            following += 1
-        at = end
-        if following < len(places) and places[following] < end:
-            continue
+        at = end = _end(text, start - 1, len(indent))
         body = text[start:end]
-        if len(body) < _WORTH or body.count(b'"""') % 2 or body.count(b"'''") % 2:
+        if len(body) < _WORTH:
+            continue
+        if (places is None or _any_within(places, start, end)) and _has(body.lower(), sought.words):
+            continue
+        if _has(body, _BINDING) or body.count(b'"""') % 2 or body.count(b"'''") % 2:
             continue
         pieces += (text[kept:start], indent, b" pass", b"\n" * body.count(b"\n"))
         kept = end
@@ -66,11 +68,20 @@ def _shortened(text: bytes, words: tuple[bytes, ...]) -> bytes | None:
     return b"".join(pieces)
 
 
-def _places(text: bytes, word: bytes) -> Iterator[int]:
-    at = text.find(word)
-    while at >= 0:
-        yield at
-        at = text.find(word, at + len(word))
+_BINDING = (b"global", b"nonlocal")
+"""What may bind names outside a function."""
+
+
+def _has(text: bytes, words: tuple[bytes, ...]) -> bool:
+    for word in words:  # noqa: SIM110 - a generator takes longer than most of what it yields
+        if word in text:
+            return True
+    return False
+
+
+def _any_within(places: list[int], start: int, end: int) -> bool:
+    index = bisect_left(places, start)
+    return index < len(places) and places[index] < end
 
 
 _ENDS: dict[int, re.Pattern[bytes]] = {}

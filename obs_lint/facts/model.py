@@ -92,6 +92,17 @@ class Anchor(NamedTuple):
 REACH = 200
 
 
+class Sought(NamedTuple):
+    """What makes a function worth parsing: one that is none of that can be left out of an excerpt."""
+
+    words: tuple[bytes, ...]
+    """One of these stands in it; in lower case, they stand for any."""
+    anchors: tuple[Anchor, ...] = ()
+    """The pattern of one of these, if there are any, is found in it."""
+    all_where: Anchor | None = None
+    """In a file where the pattern of this is found the anchors do not count."""
+
+
 class LexicalImport(NamedTuple):
     """One import statement (one entry for each module of `import a, b`), found without parsing."""
 

@@ -230,6 +230,33 @@ def _matches(row: _Row, data: bytes) -> bool:
     return False
 
 
+def matches(anchor: Anchor, data: bytes) -> Iterator[int]:
+    """Yield where an anchor's pattern is found, whether or not its words are there and its modules are imported.
+
+    Without a pattern: where `any_of`, or the last of `words`, stand.
+    """
+    pattern = None if anchor.pattern is None else _compiled(anchor.pattern)
+    near = _clusters(anchor.any_of or anchor.words[-1:])
+    if not near:
+        if pattern is not None:
+            yield from (match.start() for match in pattern.finditer(data))
+        return
+    for stem, exact in near:
+        at = _next(stem, exact, data, 0)
+        while at >= 0:
+            end = data.find(b"\n", at)
+            if end < 0:
+                end = len(data)
+            if pattern is None:
+                yield at
+            else:
+                look = pattern.match if anchor.at_line else pattern.search
+                match = look(data, data.rfind(b"\n", 0, at) + 1, end + REACH)
+                if match is not None:
+                    yield match.start()
+            at = _next(stem, exact, data, end)
+
+
 def _next(stem: bytes, exact: re.Pattern[bytes] | None, data: bytes, start: int) -> int:
     if exact is None:
         return data.find(stem, start)

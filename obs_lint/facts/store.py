@@ -12,12 +12,14 @@ from obs_lint.digests import blake2b
 from obs_lint.discovery import ProjectFile
 from obs_lint.facts.cache import Cache, key_of
 from obs_lint.facts.imports import RawImport, to_import
-from obs_lint.facts.model import FACTS_VERSION, Anchor, FileFacts, LexicalImport
+from obs_lint.facts.model import FACTS_VERSION, Anchor, FileFacts, LexicalImport, Sought
 from obs_lint.facts.pool import Pool, facts_of
-from obs_lint.facts.scan import Profile, Scan, Scanner, read
+from obs_lint.facts.scan import Profile, Scan, Scanner, matches, read
 
 _RACY_NS = 50_000_000
 """A file changed so shortly before it was cached may have changed again within the clock's tick."""
+
+_NO_EXCERPT: tuple[Sought, FileFacts | None, bool] = (Sought(()), None, False)
 
 Problem = tuple[str, int, int, int]
 """Message, line, column, cell or 0."""
@@ -56,7 +58,7 @@ class FactsStore:
         self._blobs: dict[str, bytes] = {}
         self._remembered: dict[bytes, bytes] | None = None
         self._learned = False
-        self._excerpts: dict[str, tuple[tuple[bytes, ...], FileFacts | None, bool]] = {}
+        self._excerpts: dict[str, tuple[Sought, FileFacts | None, bool]] = {}
         self._fresh: dict[bytes, bytes] = {}
         """What was extracted by this process: key in the cache → facts."""
         self._scanned: dict[Anchor, int] = {}
@@ -189,6 +191,11 @@ class FactsStore:
         data = self.raw(path)
         return data is not None and re.search(pattern, data, re.MULTILINE) is not None
 
+    def says(self, path: str, anchors: Iterable[Anchor]) -> bool:
+        """True where the pattern of one of the anchors is found in the file, around what it is looked for around."""
+        data = self.raw(path)
+        return data is not None and any(next(matches(anchor, data), None) is not None for anchor in anchors)
+
     def _saying(self, names: Iterable[bytes], segments: Iterable[str] = ()) -> Iterable[tuple[str, Scan]]:
         """Yield the files whose imports have one of the names as it is written, or one of the segments in a module."""
         if self._said is None:
@@ -274,7 +281,7 @@ class FactsStore:
         blob = self._blobs.pop(path, None) or self._recall(path)
         facts: FileFacts | None = None
         if blob is None and not self._cache.enabled and path not in self._overlay:
-            _, facts, whole = self._excerpts.get(path, ((), None, False))
+            _, facts, whole = self._excerpts.get(path, _NO_EXCERPT)
             self._facts[path] = facts if whole else self._extract_plainly(path)
             return self._facts[path]
         if blob is None:
@@ -330,14 +337,14 @@ class FactsStore:
         self._keep(path, blob, problem)
         return self._blobs.pop(path, b"")
 
-    def excerpt(self, path: str, words: tuple[bytes, ...]) -> FileFacts | None:
-        """Return the facts of a file without the bodies of functions in which none of the words stands.
+    def excerpt(self, path: str, sought: Sought) -> FileFacts | None:
+        """Return the facts of a file without the bodies of functions in which nothing of what is sought stands.
 
         All facts, where little would be left out and no cache is to keep them; None where they are at hand already or
         are to be asked for.
         """
         before = self._excerpts.get(path)
-        if before is not None and (before[0] == words or before[2]):
+        if before is not None and (before[0] == sought or before[2]):
             return before[1]
         found: FileFacts | None = None
         whole = False
@@ -347,14 +354,14 @@ class FactsStore:
             from obs_lint.source import SourceError, decode
 
             try:
-                found = excerpt(decode(path, read(self._files[path].absolute)), words)
+                found = excerpt(decode(path, read(self._files[path].absolute)), sought)
             except (SourceError, OSError):
                 found = None
             if found is None and not self._cache.enabled:
                 found, whole = self._extract_plainly(path), True
                 if found is None:
                     self._facts[path] = None
-        self._excerpts[path] = (words, found, whole)
+        self._excerpts[path] = (sought, found, whole)
         return found
 
     def forget_excerpts(self) -> None:
@@ -363,7 +370,7 @@ class FactsStore:
 
     def at_hand(self, path: str) -> FileFacts | None:
         """Return the facts of a file, or of an excerpt of it, that somebody has asked for in this process."""
-        return self._facts.get(path) or self._excerpts.get(path, ((), None, False))[1]
+        return self._facts.get(path) or self._excerpts.get(path, _NO_EXCERPT)[1]
 
     def _extract_plainly(self, path: str) -> FileFacts | None:
         """Extract facts that nobody else will ask for."""

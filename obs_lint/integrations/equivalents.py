@@ -128,7 +128,7 @@ def flake8(ban: Ban) -> str:
         *_comments(
             ban,
             "#",
-            "flake8 with flake8-tidy-imports, as far as it can hold OBS102: imports of banned modules (I251), types too",
+            "flake8-tidy-imports in flake8, as far as it can hold OBS102: imports of banned modules (I251), types too",
             "The plugin of obs-lint itself needs none of this: flake8 --select OBS",
         ),
         "[flake8]",

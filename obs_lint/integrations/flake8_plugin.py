@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,16 +121,45 @@ class Session:
 
     def require_usable(self) -> None:
         """Raise for failures that flake8 shows nowhere else."""
+        says_syntax = _shows(self.options, "E999")
         if self.on_stdin:
-            name = self.options.stdin_display_name
-            found = self._of_stdin(name)
-            shown = {self._located(name)} if _shows(self.options, "E999") else set()
+            found = self._of_stdin(self.options.stdin_display_name)
+            checked = {self._located(self.options.stdin_display_name)}
         else:
             found = self._of_project()
-            shown = self._checked() if found.unparsable and _shows(self.options, "E999") else set()
-        hidden = [_failure(failure) for failure in found.unparsable if failure.path not in shown]
-        if problems := (*found.elsewhere, *hidden):
+            checked = self._checked() if found.unparsable or not says_syntax else set()
+        shown = checked if says_syntax else ()
+        problems = [*found.elsewhere, *(_failure(each) for each in found.unparsable if each.path not in shown)]
+        if not says_syntax and not problems:
+            version = ".".join(map(str, sys.version_info[:2]))
+            # Newer syntax than this Python's: obs-lint reads it, flake8 does not, and would say nothing at all.
+            problems = [
+                f"{path}: flake8 can't parse this file with Python {version}, and would "
+                f"hide what is found in it; select E999, use a newer Python, or `obs-lint check`"
+                for path in sorted(checked & found.by_path.keys())
+                if not self._is_parsable(path)
+            ]
+        if problems:
             raise _execution_error("\n".join(problems))
+
+    def _is_parsable(self, path: str) -> bool:
+        import ast
+        import tokenize
+
+        try:
+            if self.on_stdin:
+                from flake8.utils import stdin_get_value
+
+                text = stdin_get_value()
+            else:
+                with tokenize.open(os.path.join(str(self._configuration().root), path)) as stream:
+                    text = stream.read()
+            ast.parse(text)
+        except SyntaxError:
+            return False
+        except (OSError, UnicodeDecodeError, ValueError, RecursionError, MemoryError):
+            return True
+        return True
 
     def findings(self, filename: str, lines: Sequence[str]) -> Sequence[tuple[int, int, str]]:
         """Return (1-based line, 0-based column, text) of what was found in a file that flake8 calls `filename`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
-from obs_lint.facts.model import Anchor, FileFacts, LexicalImport
+from obs_lint.facts.model import Anchor, FileFacts, LexicalImport, Sought
 from obs_lint.facts.store import Banned
 
 
@@ -19,9 +19,9 @@ class FactsSource(Protocol):
     def facts(self, path: str) -> FileFacts | None:
         """Return a file's facts, None where it can't be parsed (which the source records as a failure)."""
 
-    def excerpt(self, path: str, words: tuple[bytes, ...]) -> FileFacts | None:
-        """Return the facts of a file without the bodies of functions in which none of the words stands, None where all
-        are at hand, or are to be asked for.
+    def excerpt(self, path: str, sought: Sought) -> FileFacts | None:
+        """Return the facts of a file without the bodies of functions in which nothing of what is sought stands, None
+        where all are at hand, or are to be asked for.
         """
 
     def prefetch(self, paths: Iterable[str]) -> None:
@@ -43,6 +43,8 @@ class FactsSource(Protocol):
         """Return the UTF-8 text of a file, lines ending in a newline; empty where it can't be read."""
         return b""
 
+    def says(self, path: str, anchors: Iterable[Anchor]) -> bool:
+        """True where the pattern of one of the anchors is found in the file, around what it is looked for around."""
     def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
         """Return the paths of the files (of those in `among`) that match any of the anchors."""
 
@@ -78,11 +80,11 @@ class LexicalQueries:
         """
         return self.source.leaks(path)
 
-    def excerpt(self, path: str, words: tuple[bytes, ...]) -> FileFacts | None:
-        """Return the facts of a file without the bodies of functions in which none of the words stands, for a first
-        look through a `Glimpse`. None where all facts are at hand, or are to be asked for.
+    def excerpt(self, path: str, sought: Sought) -> FileFacts | None:
+        """Return the facts of a file without the bodies of functions in which nothing of what is sought stands, for
+        a first look through a `Glimpse`. None where all facts are at hand, or are to be asked for.
         """
-        return self.source.excerpt(path, words)
+        return self.source.excerpt(path, sought)
 
     def mentions(self, path: str, pattern: bytes) -> bool:
         """True where the bytes pattern is found in the file (re.MULTILINE)."""
@@ -94,6 +96,10 @@ class LexicalQueries:
         Empty where it can't be read. Not for finding anything: facts are.
         """
         return self.source.text(path)
+
+    def says(self, path: str, anchors: Iterable[Anchor]) -> bool:
+        """True where the pattern of one of the anchors is found in the file, around what it is looked for around."""
+        return self.source.says(path, anchors)
 
     def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
         """Return the paths of the files (of those in `among`) that match any of the anchors.

@@ -13,7 +13,7 @@ from typing import Any
 
 from obs_lint import __version__
 from obs_lint.diagnostic import Diagnostic, Position
-from obs_lint.report import Failure, Report
+from obs_lint.report import Failure, Report, SmokeAnswers
 from obs_lint.reporters.context import Context
 
 SCHEMA_VERSION = 1
@@ -34,13 +34,14 @@ def render(report: Report, context: Context) -> str:
     inactive = [{"code": rule.code, "needs": rule.needs} for rule in report.inactive]
     diagnostics = [dumps(diagnostic_object(diagnostic, report, context)) for diagnostic in report.diagnostics]
     errors = [dumps(failure_object(failure)) for failure in report.failures]
+    smoke = "" if report.smoke is None else f',\n "smoke": {dumps(smoke_object(report.smoke))}'
     tool = {"name": "obs-lint", "version": __version__}
     return (
         f'{{"version": {SCHEMA_VERSION}, "tool": {dumps(tool)},\n'
         f' "diagnostics": {_array(diagnostics)},\n'
         f' "errors": {_array(errors)},\n'
         f' "inactive": {_array([dumps(entry) for entry in inactive])},\n'
-        f' "summary": {dumps(summary)}}}\n'
+        f' "summary": {dumps(summary)}{smoke}}}\n'
     )
 
 
@@ -67,6 +68,21 @@ def diagnostic_object(diagnostic: Diagnostic, report: Report, context: Context) 
         "fix": {"applicability": fix.applicability.value, "title": fix.title} if fix else None,
         "fingerprint": diagnostic.fingerprint,
         "url": rule[1] if rule else None,
+    }
+
+
+def smoke_object(answers: SmokeAnswers) -> dict[str, Any]:
+    """The value of `smoke`."""
+    return {
+        "answer": answers.answer,
+        "exit_code": answers.exit_code,
+        "checks": {
+            code: {"answer": one.answer, "looked_at": one.looked_at, **({"reason": one.reason} if one.reason else {})}
+            for code, one in sorted(answers.checks.items())
+        },
+        "records": dict(answers.records),
+        "events": dict(sorted(answers.events.items())),
+        "forgotten": dict(sorted(answers.forgotten.items())),
     }
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from obs_lint.smoke.coverage import Table
     from obs_lint.smoke.findings import Answer, Finding, Verdict
     from obs_lint.smoke.flows import Index
-    from obs_lint.smoke.run import Outcome, StepOutcome
+    from obs_lint.smoke.outcome import Outcome, StepOutcome
 
 FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("evidence", "OBS801", "OBS807"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from obs_lint.diagnostic import Applicability, Diagnostic, Severity
-from obs_lint.report import Failure, Inactive, Report
+from obs_lint.report import Failure, Inactive, Report, SmokeAnswers
 from obs_lint.reporters.context import PROSE_WIDTH, Context, place
 from obs_lint.reporters.text import code_ranges, one_line, pad, plural, shorten, visible, wrap
 
@@ -35,6 +35,8 @@ def closing_lines(report: Report, context: Context) -> list[str]:
     if report.diagnostics:
         touched = len({diagnostic.path for diagnostic in report.diagnostics})
         among = f"{touched} of {plural(files, 'file')}" if touched <= files else plural(touched, "file")
+        if report.smoke is not None:
+            among = of_smoke(report.smoke, files)
         found = "Remaining:" if fixed else "Found"
         lines.append(f"{found} {palette.strong}{counts(report.diagnostics)}{palette.reset} in {among}{aside}.")
         fixable = fixable_line(report.diagnostics)
@@ -42,6 +44,10 @@ def closing_lines(report: Report, context: Context) -> list[str]:
             lines.append(fixable)
     elif report.failures:
         lines.append(f"No findings in what could be checked{aside}.")
+    elif report.smoke is not None and report.smoke.exit_code:
+        lines.append(smoke_line(report.smoke.exit_code, aside))
+    elif report.smoke is not None:
+        lines.append(f"{palette.good}All clear{palette.reset}: every check that applies has passed{aside}.")
     elif files:
         lines.append(f"{palette.good}All clear{palette.reset}: {plural(files, 'file')}, no findings{aside}.")
     else:
@@ -49,6 +55,16 @@ def closing_lines(report: Report, context: Context) -> list[str]:
     if report.failures:
         lines.append(f"{palette.error}Incomplete{palette.reset}: {failure_counts(report.failures)} (exit code 2).")
     return lines
+
+
+def of_smoke(answers: SmokeAnswers, sources: int) -> str:
+    """What a smoke run looked at: `222 records of 6 sources`."""
+    return f"{plural(answers.records.get('records', 0), 'record')} of {plural(sources, 'source')}"
+
+
+def smoke_line(exit_code: int, aside: str = "") -> str:
+    """What a smoke run without findings amounts to that is no pass."""
+    return f"Inconclusive: nothing was found, and what is there does not tell{aside} (exit code {exit_code})."
 
 
 def fixable_line(diagnostics: tuple[Diagnostic, ...]) -> str:

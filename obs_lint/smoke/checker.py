@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from obs_lint.diagnostic import Diagnostic, Position, Severity, Span, TrailStep
 from obs_lint.smoke.causes import arranged
@@ -46,6 +46,8 @@ class Result:
     """Registered events that were seen → how often."""
     notes: tuple[str, ...] = ()
     """What a reader should know, one sentence each."""
+    unlisted: Mapping[str, int] = field(default_factory=dict)
+    """Code → findings beyond those that are kept; they fail the run too."""
 
     def everything(self) -> tuple[Finding, ...]:
         """Every finding, consequences included, each cause before what follows from it."""
@@ -60,6 +62,26 @@ class Result:
                 return answer
         return Answer.INCONCLUSIVE
 
+    def without(self, known: Collection[str]) -> Result:
+        """Return the result without the findings of these fingerprints; a code of which nothing else is left passes.
+
+        What is inconclusive stays: that something was known does not tell what there was to see.
+        """
+        findings = tuple(each for root in self.findings for each in _left(root, known))
+        left = [finding for root in findings for finding in _all(root)]
+        certain = {finding.code for finding in left if not finding.inconclusive} | self.unlisted.keys()
+        verdicts = dict(self.verdicts)
+        for code in {finding.code for finding in self.everything()} - certain:
+            verdict = verdicts[code]
+            if verdict.answer is not Answer.FAIL:
+                continue
+            if verdict.reason or any(finding.code == code for finding in left):
+                reason = verdict.reason or "the evidence is incomplete, or it is still in flight"
+                verdicts[code] = replace(verdict, answer=Answer.INCONCLUSIVE, reason=reason)
+            else:
+                verdicts[code] = replace(verdict, answer=Answer.PASS, reason="the baseline knows all that was found")
+        return replace(self, findings=findings, verdicts=verdicts)
+
     def diagnostics(self, severities: Mapping[str, Severity] | None = None) -> tuple[Diagnostic, ...]:
         """The findings as Diagnostics, in the order of `everything`; inconclusive ones are at most warnings.
 
@@ -73,6 +95,9 @@ class Result:
         for finding in self.everything():
             severity = (severities or {}).get(finding.code, Severity(rules[finding.code]["severity"]))
             if not finding.inconclusive and severity.at_least(fail_on):
+                return 1
+        for code in self.unlisted:
+            if (severities or {}).get(code, Severity(rules[code]["severity"])).at_least(fail_on):
                 return 1
         answers = {verdict.answer for verdict in self.verdicts.values()}
         conclusive = Answer.INCONCLUSIVE not in answers and answers & {Answer.PASS, Answer.FAIL}
@@ -199,6 +224,7 @@ class Checker:
             evictions=evictions,
             events=dict(sorted(self._evidence.events.items())),
             notes=tuple(self._notes(evictions)),
+            unlisted=dict(sorted(ledger.overflow.items())),
         )
 
     def _notes(self, evictions: Mapping[str, int]) -> Iterator[str]:
@@ -214,6 +240,15 @@ def _all(finding: Finding) -> Iterator[Finding]:
     yield finding
     for consequence in finding.consequences:
         yield from _all(consequence)
+
+
+def _left(finding: Finding, known: Collection[str]) -> Iterator[Finding]:
+    """The finding without known consequences; where it is known itself, what is left of those."""
+    consequences = tuple(each for one in finding.consequences for each in _left(one, known))
+    if not finding.inconclusive and finding.fingerprint in known:
+        yield from consequences
+    else:
+        yield replace(finding, consequences=consequences)
 
 
 def _rules() -> Mapping[str, Mapping[str, str]]:
@@ -238,8 +273,6 @@ def _diagnostic(
     rules: Mapping[str, Mapping[str, str]],
     severities: Mapping[str, Severity],
 ) -> Iterator[Diagnostic]:
-    from obs_lint.digests import blake2b
-
     rule = rules[finding.code]
     severity = severities.get(finding.code, Severity(rule["severity"]))
     message = finding.message
@@ -256,8 +289,6 @@ def _diagnostic(
                 cause.source or "-", Position(max(cause.line, 1), 1), f"follows from {cause.code}: {cause.message}"
             )
         )
-    digest = blake2b(digest_size=16)
-    digest.update(f"{finding.code}\0{finding.event}\0{finding.field}\0{finding.producer}".encode())
     yield Diagnostic(
         code=finding.code,
         slug=rule["slug"],
@@ -268,7 +299,7 @@ def _diagnostic(
         target=finding.target,
         help=rule["help"].strip(),
         trail=tuple(trail),
-        fingerprint=digest.hexdigest(),
+        fingerprint=finding.fingerprint,
     )
     for consequence in finding.consequences:
         yield from _diagnostic(consequence, finding, rules, severities)

@@ -61,16 +61,21 @@ class Fields:
     """Declared alias and canonical field."""
     headers: tuple[tuple[str, str], ...] = (("X-Request-Id", "request_id"), ("X-Correlation-Id", "correlation_id"))
     """Declared header and canonical field."""
+    flat: bool = False
+    """Whether an object with `event_type`, `timestamp`, `trace_id` and no message is an event, `data` its payload (002
+    Decision 1)."""
 
     @classmethod
     def of_registry(cls, correlation: Mapping[str, Mapping[str, Any]] | None, places: Fields | None = None) -> Fields:
         """Return fields that know a registry's `correlation.fields`: canonical name → {header?, aliases?, at?}.
 
-        `correlation` is as a lock has it (None or empty: the shipped names). `places` adds what `parse` read.
+        `correlation` is as a lock has it (None or empty: the shipped names). `places` adds what `parse` read. Where ids
+        stand on top of an event (`at: trace_id`), events may be as 002 has them (`flat`).
         """
         declared = correlation or DEFAULT_FIELDS
         fields = replace(
             places or cls(),
+            flat=any(spec.get("at") and "." not in spec["at"] for spec in declared.values()),
             canonical=frozenset((*declared, *TRACE_FIELDS)),
             at=tuple((name, spec["at"]) for name, spec in declared.items() if spec.get("at")),
             aliases=tuple((alias, name) for name, spec in declared.items() for alias in spec.get("aliases") or ()),

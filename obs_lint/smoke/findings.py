@@ -62,6 +62,15 @@ class Finding:
         """Event, field and producer, as in Diagnostic.target."""
         return " ".join(part for part in (self.event, self.field, self.producer) if part)
 
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits for code, event, field and producer: the same fault has the same in every run."""
+        from obs_lint.digests import blake2b
+
+        digest = blake2b(digest_size=16)
+        digest.update(f"{self.code}\0{self.event}\0{self.field}\0{self.producer}".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -70,6 +79,7 @@ class Verdict:
     code: str
     answer: Answer
     reason: str = ""
-    """Why it is not applicable or inconclusive; empty otherwise."""
+    """Why it is not applicable or inconclusive; what can't be told beside a failure; why it passes though something was
+    found. Empty otherwise."""
     looked_at: int = 0
     """How many records, flows or spans the answer rests on."""

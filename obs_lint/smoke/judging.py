@@ -12,7 +12,7 @@ from obs_lint.smoke.processes import ProcessEnd
 from obs_lint.smoke.scenario import Scenario
 
 if TYPE_CHECKING:
-    from obs_lint.smoke.run import StepOutcome, Unmet
+    from obs_lint.smoke.outcome import StepOutcome, Unmet
 
 STEP = "OBS807"
 """A step of the scenario did not lead to what it expects."""

@@ -149,7 +149,7 @@ class Ledger:
             if code in self.ignored:
                 made[code] = Verdict(code, Answer.NOT_APPLICABLE, "it is ignored", looked)
             elif code in certain:
-                made[code] = Verdict(code, Answer.FAIL, "", looked)
+                made[code] = Verdict(code, Answer.FAIL, self._undecided.get(code, ""), looked)
             elif code in uncertain or code in self._undecided:
                 reason = self._undecided.get(code, "the evidence is incomplete, or it is still in flight")
                 made[code] = Verdict(code, Answer.INCONCLUSIVE, reason, looked)

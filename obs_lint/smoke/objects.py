@@ -76,6 +76,10 @@ _NESTED: Final = (
 )  # fmt: skip
 """Where loggers put an object of their own for what the caller adds."""
 _ENVELOPE: Final = frozenset(("payload", "correlation", "actor", "occurred_at"))
+_TRACE_EVENT: Final = frozenset(("event_type", "timestamp", "trace_id"))
+"""002 Decision 1, as far as other formats don't have it too."""
+_PROSE: Final = frozenset(("message", "msg", "level", "event"))
+"""What a line of a logger has, whatever fields of its own are beside it."""
 _JOURNAL_PRIORITIES: Final = ("error", "error", "error", "error", "warn", "info", "info", "debug")
 
 
@@ -89,6 +93,7 @@ class ObjectReader:
         "_canonical",
         "_event",
         "_fields",
+        "_flat",
         "_named",
         "_own",
         "_spellings",
@@ -105,6 +110,7 @@ class ObjectReader:
         self._event = fields.event
         self._own = any((fields.time, fields.payload, fields.severity, fields.service, fields.version, fields.ids))
         self._named = bool(self._event)
+        self._flat = fields.flat
 
     # -- whole objects
 
@@ -146,6 +152,11 @@ class ObjectReader:
             return self._cloud_event(body, source, line, raw)
         if "run" in body and "eventTime" in body and "job" in body:
             return self._open_lineage(body, source, line, raw)
+        if self._flat and body.keys() >= _TRACE_EVENT and _PROSE.isdisjoint(body):
+            name = body["event_type"]
+            if name.__class__ is str and name:
+                record = self._foreign(body, name, source, line, raw)
+                return record if "data" in body else record._replace(payload=NOTHING)
         return self._log(body, source, line, raw)
 
     def _envelope(self, body: dict[str, Any], source: str, line: int, raw: bytes) -> Record:

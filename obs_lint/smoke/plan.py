@@ -72,11 +72,11 @@ class LifecyclePlan:
 
 
 class EventPlan:
-    """One registered event; `shapes` and `validator` are filled in by the checks that use them."""
+    """One registered event; `redacted`, `shapes` and `validator` are filled in by the checks that use them."""
 
     __slots__ = (
-        "decision", "deprecated", "deprecated_fields", "keys", "name", "privacy", "producers", "required", "roles",
-        "schema", "scoped", "severity", "shape", "shapes", "source", "validator", "version",
+        "decision", "deprecated", "deprecated_fields", "keys", "name", "privacy", "producers", "redacted", "required",
+        "roles", "schema", "scoped", "severity", "shape", "shapes", "source", "validator", "version",
     )  # fmt: skip
 
     def __init__(self, event: Event) -> None:
@@ -94,6 +94,8 @@ class EventPlan:
         """Lifecycle and what the event is in it: start | terminal | member | undone | undone_by."""
         self.schema = event.payload
         self.validator: Any = None
+        self.redacted: Any = None
+        """Tells what had to be redacted from what is wrong; made for the first payload that does not fit."""
         self.shapes: dict[tuple[str, ...], Any] = {}
         self.privacy: dict[str, tuple[str, str]] = {}
         """Field → (forbid | hash | allow, classification)."""

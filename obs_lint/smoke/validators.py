@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 
@@ -38,20 +38,24 @@ class Validator:
             fast = jsonschema_rs.validator_for(dict(schema), validate_formats=False, offline=True)
             self.fits = fast.is_valid
             """True where a value fits."""
-            self._errors = lambda value: _of_fast(fast.iter_errors(value))
+            self._errors: Callable[[Any], Iterator[SchemaProblem]] = lambda value: _of_fast(fast.iter_errors(value))
         else:
-            from jsonschema import Draft202012Validator
-            from jsonschema.validators import validator_for
-
-            cls = validator_for(schema, default=Draft202012Validator)
-            cls.check_schema(schema)
-            plain = cls(schema)
+            plain = _plain(schema)
             self.fits = plain.is_valid
             self._errors = lambda value: _of_plain(plain.iter_errors(value))
 
     def problems(self, value: Any) -> list[SchemaProblem]:
         """Every way in which a value does not fit, by pointer."""
         return sorted(set(self._errors(value)))
+
+
+def _plain(schema: Mapping[str, Any]) -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    cls: Any = validator_for(schema, default=Draft202012Validator)
+    cls.check_schema(schema)
+    return cls(schema)
 
 
 def compiled(schema: Mapping[str, Any]) -> Validator | None:

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from obs_lint.cli import main
@@ -264,3 +265,109 @@ def test_listening_for_a_while_and_hearing_nothing(capsys: pytest.CaptureFixture
     code, out, err = smoke(capsys, "listen", "--port", "0", "--for", "100ms")
     assert code == 3 and "no records" in out and "listening on http://127.0.0.1:" in err
     assert threading.active_count() == before
+
+
+def parts_of(folder: Path, text: str, *names: str) -> None:
+    """The lines of a text, dealt to files in turn; each keeps their order."""
+    for number, name in enumerate(names):
+        (folder / name).write_text("\n".join(text.splitlines()[number :: len(names)]) + "\n")
+
+
+def test_several_files_are_read_by_their_times(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    parts_of(folder, GOOD, "z.jsonl", "a.jsonl")
+    code, out, _ = check(capsys, "z.jsonl", "a.jsonl", "--format", "json")
+    assert code == 0 and json.loads(out)["smoke"]["records"]["event"] == 6
+    _, out, _ = check(capsys, "z.jsonl", "a.jsonl", "--why", RUN)
+    seen = [out.index(name, out.index("Timeline")) for name in ("job.created", "job_run.started", "job_run.completed")]
+    assert seen == sorted(seen)
+
+
+def test_the_answers_of_the_checks_are_in_the_json_report(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    schema = json.loads((Path(__file__).parents[2] / "obs_lint" / "schemas" / "report.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    (folder / "empty.jsonl").write_text("")
+    for file, answer, code, of_812 in (
+        ("good.jsonl", "pass", 0, "pass"),
+        ("bad.jsonl", "fail", 1, "fail"),
+        ("empty.jsonl", "inconclusive", 3, "not applicable"),
+    ):
+        found, out, _ = check(capsys, file, "--format", "json", "--partial")
+        document = json.loads(out)
+        jsonschema.validate(document, schema)
+        said = document["smoke"]
+        assert (found, said["exit_code"], said["answer"]) == (code, code, answer)
+        assert said["checks"]["OBS812"]["answer"] == of_812
+        assert bool(said["checks"]["OBS812"].get("reason")) == (of_812 == "not applicable")
+        assert said["records"]["records"] == (0 if file == "empty.jsonl" else 6)
+    assert said["checks"]["OBS803"]["answer"] == "inconclusive"
+
+
+@pytest.mark.parametrize("form", ["full", "concise", "grouped", "html", "github"])
+def test_no_format_takes_nothing_for_a_pass(capsys: pytest.CaptureFixture[str], folder: Path, form: str) -> None:
+    (folder / "empty.jsonl").write_text("")
+    code, out, _ = check(capsys, "empty.jsonl", "--format", form, "--partial", "--ignore", "OBS803")
+    assert code == 3 and "All clear" not in out
+
+
+def test_a_page_of_a_failing_check(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    code, out, _ = check(capsys, "bad.jsonl", "--format", "html", "--output-file", "page.html")
+    page = (folder / "page.html").read_text()
+    assert (code, out) == (1, "")
+    assert "1 failed" in page and "6 records of 1 source" in page and "Captured output" in page
+    assert "shop.step.completed" not in page, "captured lines are not quoted"
+
+
+def test_a_page_of_a_project_has_its_events_joined(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "obs-lint.toml").write_text('surface = ["shop_obs"]\nregistry = ["registry.yaml"]\n')
+    (folder / "shop_obs.py").write_text("def emit(event_name, payload=None):\n    print(event_name)\n")
+    (folder / "app.py").write_text("from shop_obs import emit\n\nemit('shop.page.viewed', {})\n")
+    (folder / "registry.yaml").write_bytes(Path(REGISTRY).read_bytes())
+    code, out, _ = smoke(capsys, "check", "good.jsonl", "--partial", "--format", "html")
+    assert code == 0 and "All clear" in out
+    assert "emitted in the code, 6 seen in the run" in out and folder.name in out
+
+
+def test_a_baseline_leaves_out_what_is_known_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    assert check(capsys, "bad.jsonl", "--write-baseline", "known.json")[0] == 1
+    code, out, _ = check(capsys, "bad.jsonl", "--baseline", "known.json", "--format", "json")
+    document = json.loads(out)
+    assert (code, document["diagnostics"], document["summary"]["baselined"]) == (0, [], 1)
+    assert document["smoke"]["checks"]["OBS812"]["answer"] == "pass"
+    assert "baseline" in document["smoke"]["checks"]["OBS812"]["reason"]
+    # Another line, and another file: the fingerprint is code, event, field and producer.
+    worse = (folder / "bad.jsonl").read_text().replace('{"path": "/"}', '{"path": 7}')
+    (folder / "worse.jsonl").write_text("\n" + worse)
+    code, out, _ = check(capsys, "worse.jsonl", "--baseline", "known.json", "--format", "json")
+    (new,) = json.loads(out)["diagnostics"]
+    assert code == 1 and "/path" in new["message"]
+    assert check(capsys, "good.jsonl", "--baseline", "known.json")[1].count("1 of 1 entries of the baseline") == 1
+    # What can't be told stays so, whatever is known.
+    (folder / "lost.jsonl").write_text((folder / "bad.jsonl").read_text() + '{"cut": \n')
+    check(capsys, "lost.jsonl", "--write-baseline", "lost.json", "--sentinel", "lost.jsonl")
+    assert check(capsys, "lost.jsonl", "--baseline", "lost.json", "--sentinel", "lost.jsonl")[0] == 3
+    assert check(capsys, "bad.jsonl", "--baseline", "none.json")[0] == 2
+    (folder / "broken.json").write_text("{")
+    assert check(capsys, "bad.jsonl", "--baseline", "broken.json")[0] == 2
+
+
+def test_services_of_the_configuration_name_the_producers(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "registry.yaml").write_text(
+        "format: obs-registry/1\nnamespace: shop\nevents:\n"
+        "  shop.page.viewed: {producers: [web]}\n  shop.job.created: {producers: [worker]}\n"
+    )
+    (folder / "seen.jsonl").write_text(
+        "\n".join(
+            json.dumps({**json.loads(text), "actor": {"service_name": service}})
+            for text, service in zip(GOOD.splitlines()[:2], ("frontend", "frontend"), strict=True)
+        )
+    )
+    words = ("check", "seen.jsonl", "--registry", "registry.yaml", "--partial", "--format", "json")
+    code, out, _ = smoke(capsys, *words)
+    assert json.loads(out)["smoke"]["checks"]["OBS818"]["answer"] == "inconclusive"
+    services = "[services]\nweb = ['apps/frontend/**']\nworker = ['apps/packer/**']\n"
+    (folder / "obs-lint.toml").write_text("surface = []\n" + services)
+    code, out, _ = smoke(capsys, *words)
+    (found,) = [one for one in json.loads(out)["diagnostics"] if one["code"] == "OBS818"]
+    assert code == 1 and "shop.job.created" in found["message"]

@@ -24,7 +24,8 @@ from obs_lint.registry.reader import Reader
 from obs_lint.registry.sources import read
 from obs_lint.smoke.findings import Answer, Finding
 from obs_lint.smoke.ledger import CODES
-from obs_lint.smoke.run import Outcome, run
+from obs_lint.smoke.outcome import Outcome
+from obs_lint.smoke.run import run
 from obs_lint.smoke.scenario import CaptureSpec, ProcessSpec, Scenario
 from obs_lint.smoke.scenario_file import load
 

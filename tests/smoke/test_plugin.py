@@ -10,7 +10,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-PLUGIN = ("-p", "obs_lint.integrations.pytest_plugin", "-p", "no:cacheprovider", "-p", "no:asyncio")
+PLUGIN = ("-p", "no:cacheprovider", "-p", "no:asyncio")
 REGISTRY = Path(__file__).parent / "system" / "registry.yaml"
 
 CONFTEST = """

@@ -19,7 +19,8 @@ from obs_lint.config.model import RegistrySource
 from obs_lint.registry.reader import Reader
 from obs_lint.registry.sources import read
 from obs_lint.smoke.findings import Answer
-from obs_lint.smoke.run import Outcome, run
+from obs_lint.smoke.outcome import Outcome
+from obs_lint.smoke.run import run
 from obs_lint.smoke.scenario import ScenarioError
 from obs_lint.smoke.scenario_file import parse
 

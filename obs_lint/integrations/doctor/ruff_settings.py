@@ -1,4 +1,4 @@
-"""ruff deletes `# noqa: OBS…` where RUF100 or RUF102 is selected and `lint.external` does not name OBS."""
+"""ruff deletes or rewrites `# noqa: OBS…` where certain rules are selected and `external` does not name OBS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from obs_lint.integrations.doctor.obstacle import Document, Obstacle, Repository, mapping, strings
 
 _FILES = ("ruff.toml", ".ruff.toml", "pyproject.toml")
-_MANAGING = ("RUF100", "RUF102")
+_DELETING = ("RUF100", "RUF102")
+"""RUF100 deleted unknown codes in the versions of ruff before RUF102 was stable."""
+_REWRITING = "RUF105"
+"""In preview: `# noqa` becomes `# ruff: ignore[…]`, which means nothing to others."""
 
 
 def examine(repository: Repository) -> Iterator[Obstacle]:
@@ -37,7 +40,8 @@ def _judged(repository: Repository, document: Document, at: tuple[str, ...]) -> 
     ignored = strings(values.get("ignore"))
     external = strings(values.get("external"))
     lacking = [prefix for prefix in repository.prefixes if not _covers(external, prefix, repository.codes)]
-    active = [rule for rule in _MANAGING if _is_on(rule, selected, ignored)]
+    managing = (*_DELETING, _REWRITING) if values.get("preview") is True else _DELETING
+    active = [rule for rule in managing if _is_on(rule, selected, ignored)]
     if not lacking or not active:
         return
     own = document.data
@@ -53,10 +57,21 @@ def _judged(repository: Repository, document: Document, at: tuple[str, ...]) -> 
         "ruff-external",
         document.path,
         document.line(*keys),
-        f"{' and '.join(active)} {'is' if len(active) == 1 else 'are'} selected and `external` does not name "
-        f"{', '.join(lacking)}: `ruff check --fix` deletes `# noqa: {lacking[0]}…` comments",
+        f"{_listed(active)} {'is' if len(active) == 1 else 'are'} selected and `external` does not name "
+        f"{', '.join(lacking)}: `ruff check --fix` {_does(active)} `# noqa: {lacking[0]}…` comments",
         f"under {where}: external = [{listed}]; ruff never touches `# obs: ignore[…]`",
     )
+
+
+def _listed(names: list[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _does(active: list[str]) -> str:
+    if active == ["RUF100"]:
+        return "in older versions deletes"
+    return "rewrites" if active == [_REWRITING] else "deletes"
 
 
 def _inherited(
@@ -75,7 +90,7 @@ def _inherited(
         if path not in seen and (found := _settings(repository, path)) is not None:
             values = _inherited(repository, *found, seen | {path})
     for source in (own, mapping(own.get("lint"))):
-        for key in ("select", "extend-select", "ignore", "external"):
+        for key in ("select", "extend-select", "ignore", "external", "preview"):
             if key in source:
                 values[key] = source[key]
     return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import attrs
 from lsprotocol import types
 
 from obs_lint.catalogue.selection import ALWAYS
@@ -47,6 +48,18 @@ def code_actions(
     if wanted(FIX_ALL):
         actions += _fix_all([source for _, source in pairs], opened)
     return actions
+
+
+def without_versions(action: types.CodeAction) -> types.CodeAction:
+    """Return an action for a client that knows no `documentChanges`."""
+    if action.edit is None:
+        return action
+    changes = {
+        change.text_document.uri: [edit for edit in change.edits if isinstance(edit, types.TextEdit)]
+        for change in action.edit.document_changes or ()
+        if isinstance(change, types.TextDocumentEdit)
+    }
+    return attrs.evolve(action, edit=types.WorkspaceEdit(changes=changes))
 
 
 def _touches(one: types.Range, other: types.Range) -> bool:

@@ -40,12 +40,17 @@ class _Here(NamedTuple):
     around: Around
     declared: Registries
     emissions: tuple[Emission, ...]
+    kind: types.MarkupKind
 
 
 def complete(
-    questions: Questions, document: Document, documents: tuple[Document, ...], position: types.Position
+    questions: Questions,
+    document: Document,
+    documents: tuple[Document, ...],
+    position: types.Position,
+    kind: types.MarkupKind,
 ) -> list[types.CompletionItem]:
-    """Return what may stand at a position of a document."""
+    """Return what may stand at a position of a document; what is said of an event is marked as `kind`."""
     text = document.text
     cursor = text.offset(position)
     here = around(text.characters, cursor)
@@ -59,7 +64,7 @@ def complete(
             return []
         found = view.emissions_in(path)
         if found:
-            at = _Here(view, path, text, cursor, text.place(position), here, view.registries_of(path), found)
+            at = _Here(view, path, text, cursor, text.place(position), here, view.registries_of(path), found, kind)
             items = _items(at)
             if items:
                 return items
@@ -152,7 +157,7 @@ def _item(
         label=label,
         kind=kind,
         detail=event.summary or None,
-        documentation=types.MarkupContent(types.MarkupKind.Markdown, event_card(event)),
+        documentation=types.MarkupContent(here.kind, event_card(event)),
         tags=[types.CompletionItemTag.Deprecated] if old else None,
         sort_text=f"{int(old)}{int(not first)}{label}",
         filter_text=label,

@@ -52,7 +52,8 @@ class Result:
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     """By code."""
     inputs: frozenset[str] = frozenset()
-    """Files beside the sources that the result depends on, absolute."""
+    """Files and folders beside the sources that the result depends on, absolute: registries, presets, own rules, the
+    baseline."""
 
 
 class LintedProject:
@@ -66,6 +67,8 @@ class LintedProject:
         self._wants_config = True
         self._files: frozenset[str] | None = None
         self._folders: frozenset[str] = frozenset()
+        self._strangers: set[str] = set()
+        """Files that exist and are none of the project's."""
         self._results: dict[str, FileResult] = {}
         self._wide: tuple[Failure, ...] = ()
         self._explained: dict[str, Explanation] = {}
@@ -75,19 +78,20 @@ class LintedProject:
     def reload(self) -> None:
         """Read the configuration again before the next run."""
         self._wants_config = True
-        self._files = None
+        self.relist()
 
     def relist(self) -> None:
         """Look again which files there are before the next run."""
         self._files = None
+        self._strangers.clear()
 
     def relative(self, path: str) -> str:
         """Return an absolute path as the engine writes it."""
         return locate(path, self.root, self.root)[0]
 
     def absolute(self, path: str) -> str:
-        """Return the absolute path of what the engine names."""
-        return located(path, self.root)
+        """Return the absolute path of what the engine names, relative to the root or absolute."""
+        return os.path.normpath(os.path.join(self.root, path))
 
     def lint(self, documents: Iterable[Document], asked: frozenset[str] | None) -> Result:
         """Run the engine: over the whole project, or for the documents whose absolute paths are `asked`.
@@ -164,6 +168,11 @@ class LintedProject:
         if path in self._files:
             return path
         if os.path.exists(document.path):
+            if path not in self._strangers:
+                # Written since the files were listed, or not of the project: looked at once.
+                self._files = None
+                self._strangers.add(path)
+                return self._member(document, config)
             return None
         # A buffer that was never saved: it belongs to the project where its folder does.
         return path if path.rpartition("/")[0] in self._folders else None
@@ -216,11 +225,20 @@ class LintedProject:
         files = {self.absolute(path): result for path, result in self._results.items()}
         placed = []
         for failure in self._wide:
-            path = self.absolute(failure.path or self._configuration())
+            path = located(failure.path or self._configuration(), self.root)
             known = files.get(path) or FileResult(text_on_disk(path, self.encoding))
             files[path] = replace(known, failures=(*known.failures, failure))
             placed.append(failure._replace(path=path))
-        return Result(files, tuple(placed), warnings, dict(self._explained), self._inputs)
+        return Result(files, tuple(placed), warnings, dict(self._explained), self._inputs | self._named())
+
+    def _named(self) -> frozenset[str]:
+        """Files and folders that the configuration names, where they can be named."""
+        config = self.config
+        if config is None:
+            return frozenset()
+        sources = (source.source.rpartition(":")[2] for source in config.registry)
+        names = (config.baseline, *config.extends, *config.rule_paths, *sources)
+        return frozenset(self.absolute(name) for name in names if name)
 
 
 def _folders_above(path: str) -> Iterable[str]:

@@ -143,7 +143,7 @@ class Questions:
         self._view: View | None = None
         self._key: object = None
 
-    def forget(self, *, reload: bool = False) -> None:
+    def forget(self) -> None:
         """Files may have changed on the disk."""
         self._generation += 1
 
@@ -229,6 +229,11 @@ def _chain_at(facts: FileFacts, place: Position) -> tuple[Expr, int] | None:
             while expr[0] == "attr" and covers(expr[1][-1], place):
                 expr = expr[1]
             return expr, use.scope
+    for number, scope in enumerate(facts.scopes):
+        for name, bindings in scope.bindings.items():
+            if any(binding.kind == "assign" and covers(binding.pos, place) for binding in bindings):
+                pos = next(binding.pos for binding in bindings if covers(binding.pos, place))
+                return ("name", name, pos), number
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from lsprotocol import types
@@ -59,7 +60,10 @@ def _lifecycle(server: Server) -> None:
                 [types.FileSystemWatcher(pattern) for pattern in _WATCHED]
             )
             what = types.Registration("obs-lint-watch", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
-            await server.client_register_capability_async(types.RegistrationParams([what]))
+            try:
+                await server.client_register_capability_async(types.RegistrationParams([what]))
+            except Exception as error:  # noqa: BLE001 - whatever a client answers; what is saved is noticed all the same
+                server.session.log(f"files are not watched: {error}")
 
     @server.feature(types.SHUTDOWN)
     def shutdown(params: Any) -> None:
@@ -133,7 +137,12 @@ def _answers(server: Server) -> None:
                 return "", None, None
 
         only = None if params.context.only is None else [str(getattr(k, "value", k)) for k in params.context.only]
-        return actions.code_actions(document, shown.pairs(), params.range, only, opened)
+        made = actions.code_actions(document, shown.pairs(), params.range, only, opened)
+        workspace = server.client_capabilities.workspace
+        edits = workspace.workspace_edit if workspace is not None else None
+        if edits is None or not edits.document_changes:
+            return [actions.without_versions(action) for action in made]
+        return made
 
     @server.command(actions.EXPLAIN)
     async def explain(code: str) -> str:
@@ -169,15 +178,22 @@ def _answers(server: Server) -> None:
                     where = where or shown.range
         if not parts:
             return None
-        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, "\n\n---\n\n".join(parts)), where)
+        said = server.client_capabilities.text_document
+        kind = _kind(said.hover.content_format if said is not None and said.hover is not None else None)
+        return types.Hover(types.MarkupContent(kind, "\n\n---\n\n".join(parts)), where)
 
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=['"', "'", ".", "{", ",", "("])
     )
     async def complete(params: types.CompletionParams) -> types.CompletionList:
         nothing: list[types.CompletionItem] = []
+        said = server.client_capabilities.text_document
+        item = said.completion.completion_item if said is not None and said.completion is not None else None
+        kind = _kind(item.documentation_format if item is not None else None)
         items = await session.ask(
-            params.text_document.uri, lambda q, d, others: completion.complete(q, d, others, params.position), nothing
+            params.text_document.uri,
+            lambda q, d, others: completion.complete(q, d, others, params.position, kind),
+            nothing,
         )
         return types.CompletionList(is_incomplete=False, items=items)
 
@@ -230,6 +246,12 @@ def _spot(
         start, end = text.place(text.at(string.start)), text.place(text.at(string.end))
         literal = text.characters[string.start : string.end], (*start, *end)
     return view.spot(questions.relative(document.path), text.place(position), literal)
+
+
+def _kind(formats: Sequence[types.MarkupKind] | None) -> types.MarkupKind:
+    """How to send what is written in Markdown: plain to a client that does not know it, which is readable too."""
+    known = formats is not None and types.MarkupKind.Markdown in formats
+    return types.MarkupKind.Markdown if known else types.MarkupKind.PlainText
 
 
 def _range(text: Text, pos: Pos) -> types.Range:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from obs_lint.config.model import DEFAULT_EXCLUDE
 from obs_lint.diagnostic import Diagnostic
 from obs_lint.integrations.language_server import published
 from obs_lint.integrations.language_server.documents import Document, path_of, text_on_disk, uri_of
@@ -29,6 +30,7 @@ Answer = TypeVar("Answer")
 
 DEBOUNCE = 0.3
 """Seconds of silence after a change before it is linted."""
+_EXCLUDED = frozenset(DEFAULT_EXCLUDE)
 _SETUP = (*CONFIGURATION, ".gitignore", ".ignore")
 
 
@@ -89,7 +91,7 @@ class Session:
         """Lint the project that a workspace folder lies in, or is."""
         root = self._roots.of_folder(path)
         if root is not None:
-            self._want(root, whole=True, delay=0.0)
+            self._want(root, whole=True, delay=0.1)
 
     def opened(self, uri: str, version: int, characters: str) -> None:
         """Lint a document at once, and its whole project where that was not done yet."""
@@ -111,7 +113,7 @@ class Session:
         """Lint the whole project: what others see of the file may have changed."""
         path = path_of(uri)
         if path is not None:
-            self.files_changed([(path, types.FileChangeType.Changed)], delay=0.0)
+            self.files_changed([(path, types.FileChangeType.Changed)], delay=0.0, saved=True)
 
     def closed(self, uri: str) -> None:
         """Let a document go; what was not saved of it no longer counts."""
@@ -125,8 +127,12 @@ class Session:
         elif self.open_files_only:
             self._publish(root, ())
 
-    def files_changed(self, changes: Iterable[tuple[str, types.FileChangeType]], *, delay: float = DEBOUNCE) -> None:
-        """Lint the projects again in which files were written, made or deleted: absolute paths, and what happened."""
+    def files_changed(
+        self, changes: Iterable[tuple[str, types.FileChangeType]], *, delay: float = DEBOUNCE, saved: bool = False
+    ) -> None:
+        """Lint the projects again that depend on files which were written, made or deleted: absolute paths, and what
+        happened. `saved`: by this client's user.
+        """
         for path, kind in changes:
             is_setup = os.path.basename(path) in _SETUP
             if is_setup:
@@ -135,7 +141,7 @@ class Session:
             root = self._roots.of_file(path)
             for other in list(self._projects):
                 result = self._results.get(other)
-                if other == root or (result is not None and path in result.inputs):
+                if _concerns(path, other, result, is_source=other == root, saved=saved):
                     self._want(
                         other,
                         whole=True,
@@ -240,9 +246,13 @@ class Session:
     async def _lint(self, root: str, wanted: _Wanted) -> None:
         project = self._projects[root]
         documents = [d for d in self.documents.values() if self._roots.of_file(d.path) == root]
-        asked = None if wanted.whole else frozenset({*wanted.paths, *(d.path for d in documents)})
+        if wanted.whole and wanted.paths and root not in self._results:
+            # Somebody waits for a document that was just opened: it comes first, and the project behind it.
+            wanted.whole, wanted.then_whole = False, True
+        asked = None if wanted.whole else frozenset(wanted.paths)
         questions = self._questions[root]
-        questions.forget(reload=wanted.reload) if wanted.whole else None
+        if wanted.whole:
+            questions.forget()
 
         def work() -> Result:
             if wanted.reload:
@@ -251,7 +261,11 @@ class Session:
                 project.relist()
             return project.lint(documents, asked)
 
-        result = await asyncio.get_running_loop().run_in_executor(self._engine, work)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        result = await loop.run_in_executor(self._engine, work)
+        what = f"{len(asked)} file(s)" if asked is not None else "the project"
+        self.log(f"linted {what} of {root} in {loop.time() - started:.3f} s", types.MessageType.Log)
         if self._projects.get(root) is not project:
             return
         questions.config = project.config
@@ -328,7 +342,11 @@ class Session:
                 self._say(text, types.MessageType.Error)
         self._told[root] = set(now)
         for warning in result.warnings:
-            self._server.window_log_message(types.LogMessageParams(types.MessageType.Warning, f"obs-lint: {warning}"))
+            self.log(warning)
+
+    def log(self, text: str, kind: types.MessageType = types.MessageType.Warning) -> None:
+        """Write to the client's log."""
+        self._server.window_log_message(types.LogMessageParams(kind, f"obs-lint: {text}"))
 
     def _say(self, text: str, kind: types.MessageType) -> None:
         self._server.window_show_message(types.ShowMessageParams(kind, text))
@@ -375,7 +393,28 @@ class Session:
             return nothing
         here = tuple(d for d in self.documents.values() if self._roots.of_file(d.path) == root)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._answers, lambda: question(questions, document, here))
+        try:
+            return await loop.run_in_executor(self._answers, lambda: question(questions, document, here))
+        except Exception as error:  # noqa: BLE001 - no answer is better than an editor full of errors; the log has it
+            self.log(f"no answer for {uri}: {type(error).__name__}: {error}")
+            return nothing
+
+
+def _concerns(path: str, root: str, result: Result | None, *, is_source: bool, saved: bool) -> bool:
+    """True where a change of a file may change what is said of a project; `is_source`: where it lies in it."""
+    if result is not None and not result.inputs.isdisjoint((path, os.path.dirname(path))):
+        return True
+    if not is_source:
+        return False
+    if os.path.basename(path) in _SETUP or saved:
+        return True
+    if result is not None and any(path.startswith(folder + os.sep) for folder in result.inputs):
+        return True
+    inside = path[len(root) :].replace(os.sep, "/").split("/")[:-1]
+    if not _EXCLUDED.isdisjoint(inside):
+        return False
+    # What keeps a project from being linted may be mended by any file.
+    return path.endswith((".py", ".pyi", ".ipynb")) or result is None or bool(result.failures)
 
 
 def settings(options: Any) -> bool:

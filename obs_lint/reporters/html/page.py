@@ -12,11 +12,11 @@ from obs_lint import __version__
 from obs_lint.diagnostic import Severity
 from obs_lint.report import Report
 from obs_lint.reporters.context import Context
-from obs_lint.reporters.html import events, surface
+from obs_lint.reporters.html import checks, events, surface
 from obs_lint.reporters.html.findings import Files, Listing, by_rule, files_of, listing, located
 from obs_lint.reporters.html.markup import ascii_only, cut, data, prose, query, text
 from obs_lint.reporters.html.packages import grouped, module_of
-from obs_lint.reporters.summary import advice, counts, failure_counts, failure_place, fixable_line
+from obs_lint.reporters.summary import advice, counts, failure_counts, failure_place, fixable_line, of_smoke, smoke_line
 from obs_lint.reporters.supplement import Supplement
 from obs_lint.reporters.text import plural, visible
 
@@ -96,6 +96,8 @@ def _sections(
     if shown is not None:
         found.append(("surface", "Surface", _surface(shown)))
     found.append(("findings", "Findings", _findings(report, context, supplement, listed, files, packages)))
+    if report.smoke is not None:
+        found.append(("checks", "Checks", checks.answers(report.smoke)))
     if supplement.events is not None or supplement.problems:
         found.append(("events", "Events", events.catalogue(supplement, context)))
     if report.inactive:
@@ -115,10 +117,16 @@ def _verdict(report: Report, supplement: Supplement) -> str:
     if report.diagnostics:
         touched = len({diagnostic.path for diagnostic in report.diagnostics})
         among = f"{touched} of {plural(files, 'file')}" if touched <= files else plural(touched, "file")
+        if report.smoke is not None:
+            among = of_smoke(report.smoke, files)
         kind = "bad" if report.exit_code else "warn"
         out.append(f"<p class='verdict {kind}'><b>{counts(report.diagnostics)}</b> in {among}.</p>")
     elif report.failures:
         out.append("<p class='verdict warn'>No findings in what could be checked.</p>")
+    elif report.smoke is not None and report.smoke.exit_code:
+        out.append(f"<p class='verdict warn'>{text(smoke_line(report.smoke.exit_code))}</p>")
+    elif report.smoke is not None:
+        out.append("<p class='verdict good'><b>All clear.</b> Every check that applies has passed.</p>")
     elif files:
         new = " that is new" if report.summary.baselined else ""
         out.append(f"<p class='verdict good'><b>All clear.</b> Nothing{new} was found in {plural(files, 'file')}.</p>")

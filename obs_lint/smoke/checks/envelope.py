@@ -13,6 +13,7 @@ from obs_lint.smoke.ledger import Ledger
 from obs_lint.smoke.options import Options
 from obs_lint.smoke.plan import EventPlan, Plan
 from obs_lint.smoke.records import NOTHING, Record
+from obs_lint.smoke.redacted import Redacted
 from obs_lint.smoke.validators import Validator, compiled
 from obs_lint.smoke.windows import Traces, Window
 
@@ -131,7 +132,12 @@ class EnvelopeCheck(Check):
             self.ledger.report("OBS811", record, field=shown, pointer=pointer or "the envelope", said=said)
 
     def _bad_payload(self, record: Record, known: EventPlan, validator: Validator, payload: Any) -> None:
-        for pointer, _, said in validator.problems(payload):
+        redacted = known.redacted
+        if redacted is None:
+            redacted = known.redacted = Redacted(known.schema, self.plan.classifications, self.plan.sensitive)
+        for pointer, keyword, said in validator.problems(payload):
+            if redacted.excuses(payload, pointer, keyword):
+                continue  # it was what it must be before it was redacted
             shown = re.sub(r"/\d+(?=/|$)", "/*", pointer)
             self.ledger.report(
                 "OBS812", record, field=shown, pointer=pointer or "the payload", said=said, version=known.version

@@ -65,10 +65,12 @@ class HttpCheck(Check):
         given = sent_id is not None
         valid = given and well_formed(sent, self._type)
         if len(values) != 1 or not values[0].strip():
-            what = "has none" if not values else "has an empty one" if len(values) == 1 else f"has {len(values)}"
+            what = "no" if not values else "an empty" if len(values) == 1 else str(len(values))
+            tail = " headers, not one" if len(values) > 1 else " header"
             self.ledger.report(
-                "OBS821", record, event=event, field=self._header, header=self._header, status=status, what=what
-            )
+                "OBS821", record, event=event, field=self._header, header=self._header, status=status, what=what,
+                tail=tail,
+            )  # fmt: skip
         if given and not valid:
             looked["OBS823"] += 1
             where = _reflected(sent, headers)

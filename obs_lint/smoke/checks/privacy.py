@@ -162,7 +162,7 @@ class PrivacyCheck(Check):
 
     # -- OBS872, OBS873
 
-    def _shape(self, keys: tuple[str, ...], known: EventPlan | None) -> list[tuple[str, str, str]]:
+    def _shape(self, keys: tuple[Any, ...], known: EventPlan | None) -> list[tuple[str, str, str]]:
         """(field, what to do, classification) of the fields that must be looked at."""
         made = []
         for key in keys:
@@ -228,10 +228,11 @@ class PrivacyCheck(Check):
                 name = str(key)
                 at = f"{pointer}/{name}"
                 declared = shape.field(name) if shape is not None else None
-                rule = self.plan.classifications.get(declared.privacy, ALLOW) if declared and declared.privacy else ""
+                label = declared.privacy if declared is not None else ""
+                rule = self.plan.classifications.get(label, ALLOW) if label else ""
                 if rule in (FORBID, HASH):
                     self._fields += 1
-                    self._declared(record, at, item, rule, declared.privacy)
+                    self._declared(record, at, item, rule, label)
                 elif rule != ALLOW and self._sensitive is not None and self._sensitive.cover(name):
                     self._fields += 1
                     self._declared(record, at, item, _NAMED, "")

@@ -8,12 +8,15 @@ import enum
 import functools
 import gc
 import inspect
+import json
 import pickle
+import subprocess
+import sys
 import traceback
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import pytest
@@ -65,6 +68,29 @@ def test_a_call_starts_and_completes_once(unregistered: obs.MemorySink) -> None:
     assert 0 <= completed["payload"]["duration_ms"] < 10_000
     assert started["correlation"]["request_id"] == completed["correlation"]["request_id"] == ID
     assert "fields" not in started["payload"]
+
+
+@pytest.mark.parametrize("how", ["-m", "spawn", "path"])
+def test_the_module_that_python_runs_goes_by_its_name(tmp_path: Path, how: str) -> None:
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "worker.py").write_text(
+        "import multiprocessing, sys\nimport obs_surface as obs\n"
+        "@obs.instrument\ndef handle():\n    pass\n"
+        "@obs.instrument\nclass Box:\n    def open(self):\n        pass\n"
+        "def both():\n    handle()\n    Box().open()\n"
+        "if __name__ == '__main__':\n"
+        "    if 'spawn' in sys.argv:\n"
+        "        child = multiprocessing.get_context('spawn').Process(target=both)\n"
+        "        child.start()\n        child.join()\n"
+        "    else:\n        both()\n"
+    )
+    command = ["shop/worker.py"] if how == "path" else ["-m", "shop.worker", how]
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    named = {json.loads(line)["payload"].get("operation") for line in done.stdout.splitlines()} - {None}
+    module = "__main__" if how == "path" else "shop.worker"
+    assert named == {f"{module}.handle", f"{module}.Box.open"}
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def search(query: Query, store: OpenedStore) -> dict[str, Any]:
         "narralytica.search.executed",
         {
             "mode": query.mode,
+            "filters": {"speaker": query.speaker},  # pseudonymous in the registry: it leaves as a hash
             "results_count": len(hits),
             "latency_ms": round((time.perf_counter() - began) * 1000, 3),
             "index": index.NAME,

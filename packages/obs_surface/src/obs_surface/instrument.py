@@ -66,7 +66,7 @@ def instrument(
     their decorator, properties, and classes (`instrument_class`). The signature, the annotations and the kind of the
     function stay as they are; errors, cancellation included, are raised again as they came.
 
-    name: the operation; default `module.qualname`.
+    name: the operation; default `module.qualname`, under `python -m` too.
     fields: arguments that both events carry, by parameter name, `"job.id"` for an attribute or a key of one;
         `"*"` for all but `self` and `cls`. None are carried by default.
     skip: parameters that are never carried, whatever `fields` says.
@@ -204,7 +204,18 @@ def _operation(target: Any) -> str:
         inner = inner.func
     if not hasattr(inner, "__qualname__"):
         inner = type(inner)
-    return f"{inner.__module__}.{inner.__qualname__}"
+    return f"{_module(inner)}.{inner.__qualname__}"
+
+
+def _module(target: Any) -> str:
+    """The module by its name, for the one that `python -m` runs too; a script by its path has none but `__main__`."""
+    name: str = target.__module__
+    if name not in ("__main__", "__mp_main__"):
+        return name
+    # multiprocessing's spawn runs the main module once more, as `__mp_main__`.
+    known = getattr(target, "__globals__", None) or vars(sys.modules.get(name, sys))
+    spec = known.get("__spec__")
+    return name if spec is None or known is vars(sys) else str(spec.name)
 
 
 # -- which arguments
