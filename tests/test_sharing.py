@@ -17,7 +17,7 @@ from obs_lint.engine import run
 from obs_lint.facts.excerpt import _shortened, excerpt
 from obs_lint.facts.extract import extract
 from obs_lint.facts.forks import can_fork, shared
-from obs_lint.facts.model import Anchor
+from obs_lint.facts.model import Anchor, Sought
 from obs_lint.facts.scan import Profile, Scanner
 from obs_lint.report import Report
 from obs_lint.source import decode
@@ -135,7 +135,7 @@ LEFT_OUT = "".join(f"    value = {n}  # long enough to be left out\n" for n in r
 def test_what_is_left_out(before: str, body: str, kept: bool) -> None:
     rest = "x = 1\n\nclass C:\n    y = 2\n"
     text = f"{before}{body}{rest}".encode()
-    shortened = _shortened(text, (b"except ", b"global"))
+    shortened = _shortened(text, Sought((b"except ",)))
     if kept:
         assert shortened is None
         return

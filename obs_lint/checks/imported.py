@@ -6,7 +6,7 @@ from typing import Any
 
 from obs_lint.checks.run import RuleRun
 from obs_lint.discovery import ProjectFile
-from obs_lint.facts.model import LexicalImport
+from obs_lint.facts.model import Anchor, LexicalImport
 from obs_lint.patterns import names_match
 from obs_lint.project import Project
 

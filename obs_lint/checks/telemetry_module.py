@@ -18,7 +18,7 @@ from obs_lint.checks.run import RuleRun
 from obs_lint.diagnostic import Diagnostic, Position, TrailStep
 from obs_lint.discovery import ProjectFile
 from obs_lint.events.emitters import Emitters, spelled
-from obs_lint.facts.model import FileFacts, Function, Pos
+from obs_lint.facts.model import Anchor, FileFacts, Function, Pos
 from obs_lint.patterns import is_path_glob, names_match, path_matches
 
 
@@ -162,7 +162,7 @@ def _tell_tale(options: Options) -> tuple[Anchor, ...]:
     return (
         Anchor(pattern=rf"def(?<!\wdef)[ \t]+_*(?:{defined})\b".encode()),
         Anchor(pattern=ENDPOINT.encode()),
-        Anchor(pattern=called.encode(), any_of=tuple(word.encode() for word in endings)),
+        Anchor(pattern=called.encode(), any_of=tuple(word.encode() for word in endings if word)),
     )
 
 

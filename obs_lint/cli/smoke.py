@@ -315,6 +315,8 @@ def _judge_records(
     config: Config | None,
     sources: int,
 ) -> int:
+    from obs_lint.reporters.smoke_summary import kinds
+    from obs_lint.reporters.text import plural
     from obs_lint.smoke.checker import Checker
     from obs_lint.smoke.coverage import coverage
     from obs_lint.smoke.options import Ended
@@ -328,8 +330,9 @@ def _judge_records(
         return _render(report, code, args, config, "Captured output")
     context = _context(args)
     table = coverage(registries, result.events)
-    counts = ", ".join(f"{number} {kind}" for kind, number in result.counts.items() if number and kind != "records")
-    lines = [f"{result.counts.get('records', 0)} records ({counts})"] if counts else ["no records"]
+    counts = kinds(result.counts)
+    number = plural(result.counts.get("records", 0), "record")
+    lines = [f"{number} ({counts})"] if counts else ["no records"]
     lines += _judgement(result, code, context, None, table if not args.partial else None)
     _print(lines)
     return code

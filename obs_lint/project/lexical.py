@@ -45,6 +45,8 @@ class FactsSource(Protocol):
 
     def says(self, path: str, anchors: Iterable[Anchor]) -> bool:
         """True where the pattern of one of the anchors is found in the file, around what it is looked for around."""
+        return False
+
     def matching(self, anchors: Iterable[Anchor], among: AbstractSet[str] | None = None) -> frozenset[str]:
         """Return the paths of the files (of those in `among`) that match any of the anchors."""
 

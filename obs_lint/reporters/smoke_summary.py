@@ -28,8 +28,16 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("decisions", "OBS891", "OBS891"),
 )
 """(name, first code, last code), as in the design's table."""
+_KINDS = {"log": ("log line",), "text": ("line of text", "lines of text"), "broken": ("unreadable line",)}
 _UNMET_SHOWN = 6
 _TRAIL_SHOWN = 5
+
+
+def kinds(records: Mapping[str, int]) -> str:
+    """`183 events, 4 log lines`: the records by kind."""
+    return ", ".join(
+        plural(number, *_KINDS.get(kind, (kind,))) for kind, number in records.items() if number and kind != "records"
+    )
 
 
 def step_line(outcome: StepOutcome, context: Context) -> list[str]:

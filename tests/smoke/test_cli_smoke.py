@@ -327,9 +327,7 @@ def test_a_page_of_a_project_has_its_events_joined(capsys: pytest.CaptureFixture
     assert "emitted in the code, 6 seen in the run" in out and folder.name in out
 
 
-def test_a_baseline_leaves_out_what_is_known_and_nothing_else(
-    capsys: pytest.CaptureFixture[str], folder: Path
-) -> None:
+def test_a_baseline_leaves_out_what_is_known_and_nothing_else(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert check(capsys, "bad.jsonl", "--write-baseline", "known.json")[0] == 1
     code, out, _ = check(capsys, "bad.jsonl", "--baseline", "known.json", "--format", "json")
     document = json.loads(out)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from obs_lint.report import CheckAnswer, SmokeAnswers
 from obs_lint.reporters.html.markup import prose, text
+from obs_lint.reporters.smoke_summary import kinds
 from obs_lint.reporters.text import plural
 
 _ANSWERS: Mapping[str, tuple[str, str]] = {
@@ -18,18 +19,11 @@ _ANSWERS: Mapping[str, tuple[str, str]] = {
 """Answer → (how it is coloured, the word for it), in the order of the rows."""
 
 
-_KINDS = {"log": ("log line",), "text": ("line of text", "lines of text"), "broken": ("unreadable line",)}
-
-
 def answers(smoke: SmokeAnswers) -> str:
     """Return the section's content."""
     tally = Counter(one.answer for one in smoke.checks.values())
     counts = ", ".join(f"{tally[answer]} {word}" for answer, (_, word) in _ANSWERS.items() if tally[answer])
-    records = ", ".join(
-        plural(number, *_KINDS.get(kind, (kind,)))
-        for kind, number in smoke.records.items()
-        if number and kind != "records"
-    )
+    records = kinds(smoke.records)
     beside = f" ({records})" if records else ""
     lead = f"{counts}, of {plural(smoke.records.get('records', 0), 'record')}{beside}."
     out = [f"<p class=lead>{lead}</p>"]
