@@ -45,11 +45,14 @@ class Sources(FactsSource):
         paths = self.texts.keys() if among is None else self.texts.keys() & among
         return frozenset(path for path in paths if scanner.scan(path, self._source(path).text).anchors)
 
-    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
+    def imports_mentioning(
+        self, segments: frozenset[str], *, origins: bool = True
+    ) -> Iterable[tuple[str, LexicalImport]]:
         for path in self.texts:
             for row in self.imports(path):
                 names = [name for name, _ in row.names or ()]
-                if not segments.isdisjoint([*row.module.split("."), *names]):
+                modules = row.module.split(".") if origins or row.names is None else []
+                if not segments.isdisjoint([*modules, *names]):
                     yield path, row
 
     def imports_of(self, roots: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:

@@ -147,6 +147,41 @@ def test_what_is_left_out(before: str, body: str, kept: bool) -> None:
     assert [type(node).__name__ for node in tree.body[1:]] == ["Assign", "ClassDef"]
 
 
+_SILENT = Anchor(words=(b"except",), pattern=rb"[ \t]*except:\n[ \t]+pass", at_line=True)
+_RENAMED = Anchor(any_of=(b"Exception",), pattern=rb"\w+[ \t]*=[ \t]*Exception", at_line=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "handler", "kept"),
+    [
+        ("", "except:\n        pass", True),
+        ("", "except:\n        raise", False),
+        ("ERRORS = Exception\n", "except ERRORS:\n        return", True),
+        ("ERRORS = ValueError\n", "except ERRORS:\n        return", False),
+        ("", "finally:\n        pass", False),
+    ],
+)
+def test_a_function_is_kept_where_an_anchor_matches_in_it(first: str, handler: str, kept: bool) -> None:
+    text = f"{first}def f():\n{LEFT_OUT}\n    try:\n        x()\n    {handler}\n\ndef g():\n{LEFT_OUT * 3}\n"
+    shortened = _shortened(text.encode(), Sought((b"except",), (_SILENT,), _RENAMED))
+    assert shortened is not None
+    assert (b"x()" in shortened) is kept
+
+
+def test_handlers_of_renamed_types_are_judged_beside_plain_ones(tmp_path: Path) -> None:
+    body = "    try:\n        return a()\n    except {}:\n        return None\n\n"
+    code = "ERRORS = (ValueError, Exception)\n\n"
+    code += "".join(f"def f{n}():\n{LEFT_OUT}\n" for n in range(4))
+    code += "".join(
+        f"def {n}(a):\n{LEFT_OUT}{body.format(t)}" for n, t in (("plain", "Exception"), ("named", "ERRORS"))
+    )
+    code += f"def narrow(a):\n{LEFT_OUT}{body.format('KeyError')}"
+    (tmp_path / "a.py").write_text(code)
+    config = Config(root=tmp_path, file=None, surface=(), logging="facade")
+    found = [d.symbol for d in run(config, use_cache=False).diagnostics if d.code == "OBS501"]
+    assert found == ["a.plain", "a.named"]
+
+
 def test_what_an_excerpt_does_not_tell_is_looked_up(tmp_path: Path) -> None:
     """A handler that calls what logs elsewhere is none that swallows, though its function alone does not say so."""
     (tmp_path / "note.py").write_text("import logging\n\ndef remark():\n    logging.getLogger().error('no')\n")

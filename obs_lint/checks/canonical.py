@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import product
 
 from obs_lint.config.model import Config
-from obs_lint.events.registries import registries
 from obs_lint.project import Project
 from obs_lint.registry.model import ChainLink, CorrelationField
 
@@ -112,6 +111,8 @@ def _canonical(project: Project, config: Config) -> Canonical:
     fields: dict[str, CorrelationField] = {}
     chain: list[ChainLink] = []
     if config.registry:
+        from obs_lint.events.registries import registries
+
         found = registries(project, config)
         for registry in found.sources:
             chain += registry.chain

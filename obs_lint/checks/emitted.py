@@ -4,31 +4,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from obs_lint.checks.run import RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Position, TrailStep
 from obs_lint.discovery import ProjectFile
-from obs_lint.events.emissions import emission_anchors, emissions
-from obs_lint.events.model import Alternative, Emission
-from obs_lint.events.registries import Registries
+from obs_lint.events.emitters import declared
 from obs_lint.facts.model import Anchor, FileFacts, Pos
-from obs_lint.registry.model import Event, Place
+
+if TYPE_CHECKING:  # most are loaded, in 15 ms, where something can be emitted only
+    from obs_lint.events.model import Alternative, Emission
+    from obs_lint.events.registries import Registries
+    from obs_lint.registry.model import Event, Place
+
+
+def may_emit(config: Config) -> bool:
+    """False where a configuration has nothing through which an event could leave."""
+    return bool(declared(config) or config.loggers or config.registry)
 
 
 def anchors(_: object, config: Config) -> tuple[Anchor, ...]:
     """Files in which an event may leave."""
+    if not may_emit(config):
+        return ()
+    from obs_lint.events.emissions import emission_anchors
+
     return emission_anchors(config)
 
 
 def emitted(run: RuleRun[Any]) -> Iterator[tuple[ProjectFile, Emission]]:
     """Yield every emission in the files that a rule may report on; messages to loggers that are no events are out."""
+    if not may_emit(run.config):
+        return
+    from obs_lint.events.emissions import emissions
+
     found = emissions(run.project, run.config)
     for path in found.files(run.files):
         file = run.project.files[path]
         for emission in found.in_file(path):
             yield file, emission
+
+
+def emitted_in(run: RuleRun[Any], path: str) -> tuple[Emission, ...]:
+    """Return the emissions of one file in source order; messages to loggers that are no events are out."""
+    if not may_emit(run.config):
+        return ()
+    from obs_lint.events.emissions import emissions
+
+    return emissions(run.project, run.config).in_file(path)
 
 
 def shown(alternative: Alternative) -> str:

@@ -223,7 +223,7 @@ class _Leaks:
             candidates = {path for path in (*self.direct, *importing) if self._candidates(path, whole=True)}
             dotted = (name for path in candidates for name in self.project.files[path].names)
             segments = frozenset(name.rpartition(".")[2] for name in dotted)
-            statements = self.project.imports_mentioning(segments) if segments else ()
+            statements = self.project.imports_mentioning(segments, origins=False) if segments else ()
         else:
             statements = [(path, statement) for path in mine for statement in self.project.imports(path)]
         leaking: dict[str, frozenset[str]] = {}

@@ -10,12 +10,12 @@ from typing import NamedTuple, cast
 from obs_lint.checks import Check
 from obs_lint.checks.boundary import enclosing_classes, enclosing_functions, is_command, is_configured, is_middleware
 from obs_lint.checks.canonical import Canonical, canonical, words
+from obs_lint.checks.emitted import emitted_in
 from obs_lint.checks.imported import is_stub
 from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config
 from obs_lint.diagnostic import Diagnostic
 from obs_lint.discovery import ProjectFile
-from obs_lint.events.emissions import emissions
 from obs_lint.events.emitters import last_name
 from obs_lint.facts.model import Binding, Expr, FileFacts, Pos, Sought
 from obs_lint.facts.nested import nested
@@ -339,7 +339,7 @@ class _Judge:
     def _introduces(self, path: str, facts: FileFacts, bound: _Bound, event: str) -> bool:
         """True where the thing that the id names comes into being: its event is emitted, or the thing is made."""
         functions = list(enclosing_functions(facts, bound.scope))
-        for emission in emissions(self._project, self._run.config).in_file(path):
+        for emission in emitted_in(self._run, path):
             if any(a.name == event for a in emission.alternatives):
                 for index in functions:
                     if _lies_in(facts, emission.scope, facts.functions[index].scope):

@@ -6,19 +6,19 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from obs_lint.checks import Check
-from obs_lint.checks.emitted import anchors, emitted, shown
-from obs_lint.checks.payload_field import encloses, placed
+from obs_lint.checks.emitted import anchors, emitted, may_emit, shown
 from obs_lint.checks.run import RuleRun
 from obs_lint.diagnostic import Diagnostic
 from obs_lint.events.emitters import spelled
-from obs_lint.events.model import Emission, Field, Payload
-from obs_lint.events.payloads import Payloads, payloads
-from obs_lint.events.registries import Registries, registries
 from obs_lint.facts.model import Expr, Pos
-from obs_lint.registry.payload_shape import FieldShape, Shape, shape
+
+if TYPE_CHECKING:
+    from obs_lint.events.model import Emission, Field, Payload
+    from obs_lint.events.registries import Registries
+    from obs_lint.registry.payload_shape import FieldShape, Shape
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _ARITHMETIC = frozenset({"-", "*", "/", "//", "**", "&", ">>", "<<"})
@@ -51,6 +51,11 @@ class _Finding(NamedTuple):
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a field, at its name."""
+    if not may_emit(run.config):
+        return
+    from obs_lint.checks.payload_field import placed
+    from obs_lint.events.registries import registries
+
     judge = _Judge(run, registries(run.project, run.config))
     seen: set[tuple[str, Pos, str]] = set()
     for file, emission in emitted(run):
@@ -81,9 +86,11 @@ class _Judge:
     """Decides about fields, and remembers what the registry says."""
 
     def __init__(self, run: RuleRun[Options], declared: Registries) -> None:
+        from obs_lint.events.payloads import payloads
+
         self._run = run
         self._declared = declared
-        self._payloads: Payloads = payloads(run.project, run.config)
+        self._payloads = payloads(run.project, run.config)
         self._shapes: dict[int, Shape | None] = {}
         options = run.options
         named = {name for registry in declared.sources for name in registry.sensitive_names}
@@ -119,10 +126,14 @@ class _Judge:
 
     def _is_given(self, field: Field, emission: Emission) -> bool:
         """True where the emission itself makes the object that has the field: of others it may not be what leaves."""
+        from obs_lint.checks.payload_field import encloses
+
         return field.path == emission.path and encloses(emission.statement, field.pos)
 
     def _shapes_of(self, emission: Emission) -> list[tuple[Shape, dict[str, str]]]:
         """The schemas of the events that an emission may be, each with what its registry's classifications allow."""
+        from obs_lint.registry.payload_shape import shape
+
         result = []
         for alternative in emission.alternatives:
             event = self._declared.of(alternative)

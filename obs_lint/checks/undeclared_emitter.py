@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from obs_lint.checks import Check
 from obs_lint.checks.imported import imports_of_surface, is_stub, may_say
@@ -12,9 +13,10 @@ from obs_lint.checks.run import Anchor, RuleRun
 from obs_lint.config.model import Config, EmitterConfig
 from obs_lint.diagnostic import Diagnostic, Position, TrailStep
 from obs_lint.discovery import ProjectFile
-from obs_lint.events.emissions import emissions
 from obs_lint.events.emitters import declared, spelled
-from obs_lint.events.forwards import Forward
+
+if TYPE_CHECKING:
+    from obs_lint.events.forwards import Forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,13 @@ def anchors(options: Options, config: Config) -> tuple[Anchor, ...]:
 
 def run(run: RuleRun[Options]) -> Iterator[Diagnostic]:
     """One diagnostic a function, at its name."""
+    emitters = declared(run.config)
+    if not emitters:
+        return
+    from obs_lint.events.emissions import emissions
+
     found = emissions(run.project, run.config)
-    for file in _files(run, declared(run.config)):
+    for file in _files(run, emitters):
         if run.is_surface(file) or is_stub(file):
             continue
         reported: set[int] = set()

@@ -153,7 +153,7 @@ def _run(args: Namespace) -> int:
 
     lines = _after_steps(outcome, context)
     table = coverage(registries, seen, scenario.coverage.ignore)
-    lines += _judgement(result, code, context, outcome.index, table)
+    lines += _judgement(result, report, code, context, outcome.index, table)
     if args.join:
         lines += ["", *_join(config, seen, context, args)]
     _print(lines)
@@ -333,7 +333,7 @@ def _judge_records(
     counts = kinds(result.counts)
     number = plural(result.counts.get("records", 0), "record")
     lines = [f"{number} ({counts})"] if counts else ["no records"]
-    lines += _judgement(result, code, context, None, table if not args.partial else None)
+    lines += _judgement(result, report, code, context, None, table if not args.partial else None)
     _print(lines)
     return code
 
@@ -661,7 +661,9 @@ def _supplement(report: Report, config: Config | None, title: str, args: Namespa
     return supplement(report, config, seen=seen, use_cache=not args.no_cache)
 
 
-def _judgement(result: Result, code: int, context: Context, index: Index | None, table: Any) -> list[str]:
+def _judgement(
+    result: Result, report: Report, code: int, context: Context, index: Index | None, table: Any
+) -> list[str]:
     """Findings, verdicts, coverage and the last line."""
     from obs_lint.reporters.smoke_summary import causes, closing, covered, reasons, verdicts
 
@@ -682,7 +684,7 @@ def _judgement(result: Result, code: int, context: Context, index: Index | None,
         out += ["", note]
     for window, number in result.evictions.items():
         out.append(f"{number} entries of {window} were forgotten before they were judged")
-    return [*out, "", closing(result.answer, code, result.findings, context)]
+    return [*out, "", closing(result.answer, code, result.findings, context, report.summary.baselined)]
 
 
 def _flow_in(index: Index, value: str) -> tuple[Flow | None, list[str]]:

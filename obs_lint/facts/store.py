@@ -238,14 +238,19 @@ class FactsStore:
                         if name != asname:
                             yield name, asname
 
-    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
-        """Yield the imports that have one of the segments in their module's name or among their names."""
+    def imports_mentioning(
+        self, segments: frozenset[str], *, origins: bool = True
+    ) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield the imports that have one of the segments in their module's name or among their names.
+
+        Without `origins`, the module's name counts in plain imports only: it is bound by no other.
+        """
         written = {segment.encode("utf-8", "replace") for segment in segments}
         outside = segments.isdisjoint
         for path, scan in self._saying(written, segments):
             for raw in scan.imports:
                 names = raw[1]
-                if not outside(raw[0].split(".")):
+                if (origins or names is None or names[:1] == b"\0") and not outside(raw[0].split(".")):
                     yield path, to_import(raw)
                 elif names is not None and not written.isdisjoint(_WORD.findall(names)):
                     statement = to_import(raw)

@@ -59,8 +59,13 @@ class FactsSource(Protocol):
     def renaming_imports(self) -> Iterable[tuple[str, str]]:
         """Yield (name, bound as) of every renaming `from` import of the project."""
 
-    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
-        """Yield the imports that have one of the segments in their module's name or among their names."""
+    def imports_mentioning(
+        self, segments: frozenset[str], *, origins: bool = True
+    ) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield the imports that have one of the segments in their module's name or among their names.
+
+        Without `origins`, the module's name counts in plain imports only.
+        """
 
 
 class LexicalQueries:
@@ -122,6 +127,12 @@ class LexicalQueries:
         """Yield (name, bound as) of every `from … import name as bound` of the project."""
         return self.source.renaming_imports()
 
-    def imports_mentioning(self, segments: frozenset[str]) -> Iterable[tuple[str, LexicalImport]]:
-        """Yield (path, import) of the imports with one of the segments in their module's name or among their names."""
-        return self.source.imports_mentioning(segments)
+    def imports_mentioning(
+        self, segments: frozenset[str], *, origins: bool = True
+    ) -> Iterable[tuple[str, LexicalImport]]:
+        """Yield (path, import) of the imports with one of the segments in their module's name or among their names.
+
+        Without `origins`, the module's name counts in plain imports only: what a `from` import binds does not lie
+        there.
+        """
+        return self.source.imports_mentioning(segments, origins=origins)

@@ -1,8 +1,8 @@
 """The sarif format: SARIF 2.1.0, as GitHub's code scanning and other viewers read it.
 
 GitHub takes at most 25,000 results: what is beyond them is left out, mildest first, and a notification says how
-many. Suppressed and baselined Diagnostics are not in it. `primaryLocationLineHash` is GitHub's own algorithm and is left
-to GitHub; the fingerprint stands under `partialFingerprints`.
+many. Suppressed and baselined Diagnostics are not in it. `primaryLocationLineHash` is GitHub's own algorithm and is
+left to GitHub; the fingerprint stands under `partialFingerprints`.
 Source: OASIS SARIF 2.1.0; docs.github.com "SARIF support for code scanning".
 """
 

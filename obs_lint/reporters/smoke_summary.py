@@ -175,8 +175,8 @@ def covered(table: Table, context: Context) -> list[str]:
     return [*wrap(line.strip(), context.width, "  ", "    ")]
 
 
-def closing(answer: Answer, exit_code: int, findings: Iterable[Finding], context: Context) -> str:
-    """The last line: what it all amounts to."""
+def closing(answer: Answer, exit_code: int, findings: Iterable[Finding], context: Context, known: int = 0) -> str:
+    """The last line: what it all amounts to, beside so many findings that the baseline knows."""
     from obs_lint.smoke.findings import Answer
 
     palette = context.palette
@@ -190,7 +190,8 @@ def closing(answer: Answer, exit_code: int, findings: Iterable[Finding], context
         )
     if answer is Answer.INCONCLUSIVE:
         return f"{palette.warning}Inconclusive{palette.reset}: what is there does not tell (exit code {exit_code})."
-    return f"{palette.good}All clear{palette.reset}: every check that applies has passed."
+    aside = f" ({plural(known, 'finding')} known to the baseline)" if known else ""
+    return f"{palette.good}All clear{palette.reset}: every check that applies has passed{aside}."
 
 
 def _everything(finding: Finding) -> list[Finding]:

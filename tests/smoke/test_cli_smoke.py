@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 
 from obs_lint.cli import main
+from obs_lint.smoke.checker import Checker
 
 SYSTEM = Path(__file__).parent / "system"
 REGISTRY = str(SYSTEM / "registry.yaml")
@@ -273,10 +274,18 @@ def parts_of(folder: Path, text: str, *names: str) -> None:
         (folder / name).write_text("\n".join(text.splitlines()[number :: len(names)]) + "\n")
 
 
-def test_several_files_are_read_by_their_times(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+def test_several_files_are_read_by_their_times(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts_of(folder, GOOD, "z.jsonl", "a.jsonl")
+    times: list[int] = []
+    take = Checker.take_many
+    monkeypatch.setattr(
+        Checker, "take_many", lambda self, records: take(self, (times.append(one.time) or one for one in records))
+    )
     code, out, _ = check(capsys, "z.jsonl", "a.jsonl", "--format", "json")
     assert code == 0 and json.loads(out)["smoke"]["records"]["event"] == 6
+    assert len(times) == 6 and times == sorted(times)
     _, out, _ = check(capsys, "z.jsonl", "a.jsonl", "--why", RUN)
     seen = [out.index(name, out.index("Timeline")) for name in ("job.created", "job_run.started", "job_run.completed")]
     assert seen == sorted(seen)
@@ -334,6 +343,7 @@ def test_a_baseline_leaves_out_what_is_known_and_nothing_else(capsys: pytest.Cap
     assert (code, document["diagnostics"], document["summary"]["baselined"]) == (0, [], 1)
     assert document["smoke"]["checks"]["OBS812"]["answer"] == "pass"
     assert "baseline" in document["smoke"]["checks"]["OBS812"]["reason"]
+    assert "passed (1 finding known to the baseline)." in check(capsys, "bad.jsonl", "--baseline", "known.json")[1]
     # Another line, and another file: the fingerprint is code, event, field and producer.
     worse = (folder / "bad.jsonl").read_text().replace('{"path": "/"}', '{"path": 7}')
     (folder / "worse.jsonl").write_text("\n" + worse)
@@ -343,8 +353,13 @@ def test_a_baseline_leaves_out_what_is_known_and_nothing_else(capsys: pytest.Cap
     assert check(capsys, "good.jsonl", "--baseline", "known.json")[1].count("1 of 1 entries of the baseline") == 1
     # What can't be told stays so, whatever is known.
     (folder / "lost.jsonl").write_text((folder / "bad.jsonl").read_text() + '{"cut": \n')
-    check(capsys, "lost.jsonl", "--write-baseline", "lost.json", "--sentinel", "lost.jsonl")
-    assert check(capsys, "lost.jsonl", "--baseline", "lost.json", "--sentinel", "lost.jsonl")[0] == 3
+    _, out, _ = check(capsys, "lost.jsonl", "--sentinel", "lost.jsonl", "--format", "json")
+    lost = {one["fingerprint"]: [one["code"], one["path"]] for one in json.loads(out)["diagnostics"]}
+    (folder / "lost.json").write_text(json.dumps({**lost, "format": "obs-baseline/1"}))
+    words = ("lost.jsonl", "--baseline", "lost.json", "--sentinel", "lost.jsonl", "--format", "json")
+    code, out, _ = check(capsys, *words)
+    left = json.loads(out)["diagnostics"]
+    assert code == 3 and left and all(one["message"].startswith("inconclusive") for one in left)
     assert check(capsys, "bad.jsonl", "--baseline", "none.json")[0] == 2
     (folder / "broken.json").write_text("{")
     assert check(capsys, "bad.jsonl", "--baseline", "broken.json")[0] == 2

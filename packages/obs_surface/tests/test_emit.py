@@ -197,7 +197,7 @@ def test_what_the_envelopes_schema_asks_for_beyond_is_told() -> None:
     memory(registry=document, strict=True)
     with pytest.raises(obs.ContractViolation) as raised:
         obs.emit(SEARCH, FOUND, obs.ObsContext(request_id=REQUEST))
-    assert raised.value.problems == (Problem("", "required"),)
+    assert raised.value.problems == (Problem("/tenant", "required"),)
 
 
 # -- the contract of each event

@@ -39,7 +39,7 @@ def check(request: pytest.FixtureRequest) -> validate.Check:
     ("value", "problems"),
     [
         ({"id": ID}, []),
-        ({}, [("", "required")]),
+        ({}, [("/id", "required")]),
         ([], [("", "type")]),
         ({"id": "zz"}, [("/id", "format")]),
         ({"id": ID, "at": "2025-11-20T09:14:33.140512Z"}, []),

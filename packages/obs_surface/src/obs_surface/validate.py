@@ -64,7 +64,11 @@ def _by_rust(schema: Any, declared: frozenset[str]) -> Check:
 
     def problems(value: Any, path: tuple[str, ...]) -> list[Problem]:
         return _told(
-            ((error.instance_path, _keyword(error.schema_path)) for error in validator.iter_errors(value)),
+            (
+                (_place(error.instance_path, keyword, [error.kind.value] if keyword == "required" else ()), keyword)
+                for error in validator.iter_errors(value)
+                for keyword in (_keyword(error.schema_path),)
+            ),
             path,
             declared,
         )
@@ -84,7 +88,13 @@ def _by_python(schema: Any, declared: frozenset[str]) -> Check:
 
     def problems(value: Any, path: tuple[str, ...]) -> list[Problem]:
         return _told(
-            ((error.absolute_path, str(error.validator or "false")) for error in validator.iter_errors(value)),
+            (
+                (_place(error.absolute_path, keyword, [name]), keyword)
+                for error in validator.iter_errors(value)
+                for keyword in (str(error.validator or "false"),)
+                # One error for each that is missing; which of them it is about, it does not say.
+                for name in (_missing(error) if keyword == "required" else ("",))
+            ),
             path,
             declared,
         )
@@ -120,6 +130,15 @@ def is_date_time(text: str) -> bool:
     return True
 
 
+def _missing(error: Any) -> list[str]:
+    return [name for name in error.validator_value if name not in error.instance]
+
+
+def _place(path: Iterable[str | int], keyword: str, missing: Iterable[str]) -> tuple[str | int, ...]:
+    """The place of an error: of a field that is missing, where it should be."""
+    return (*path, *missing) if keyword == "required" else tuple(path)
+
+
 def _keyword(schema_path: Iterable[str | int]) -> str:
     for part in reversed(list(schema_path)):
         if part in _KEYWORDS:
@@ -140,7 +159,7 @@ def _told(
 
 
 def declared_names(schema: Any) -> frozenset[str]:
-    """Return the names of all properties that a schema declares, at any depth."""
+    """Return the names of all properties that a schema declares or requires, at any depth."""
     found: set[str] = set()
     todo = [schema]
     while todo:
@@ -149,6 +168,9 @@ def declared_names(schema: Any) -> frozenset[str]:
             properties = node.get("properties")
             if isinstance(properties, dict):
                 found.update(properties)
+            required = node.get("required")
+            if isinstance(required, list):
+                found.update(name for name in required if isinstance(name, str))
             todo.extend(node.values())
         elif isinstance(node, list):
             todo.extend(node)
