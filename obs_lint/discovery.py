@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
@@ -181,6 +181,16 @@ def describe(discovery: Discovery, config: Config, path: str, cwd: str) -> Proje
     folder = _folder_of(relative, absolute, 0, 0)
     roots = {*discovery.source_roots, *_outside_roots([folder])}
     return _project_files([folder], Places(roots), PathRoles(config.roles))[0]
+
+
+def lies_in(path: str, places: Sequence[str]) -> bool:
+    """True where a path is one of the places, or lies below one; all are relative to the root, which is ""."""
+    return any(not place or path == place or path.startswith(place + "/") for place in places)
+
+
+def left_out(config: Config) -> Callable[[str], bool]:
+    """Return what says of a path, relative to the root with `/`, whether the configuration excludes it."""
+    return _excludes(config, str(config.root)).covers
 
 
 def locate(given: str, cwd: str, root: str) -> tuple[str, str]:

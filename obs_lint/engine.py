@@ -8,7 +8,7 @@ from dataclasses import replace
 from obs_lint import remembered
 from obs_lint.catalogue import Catalogue, load_catalogue
 from obs_lint.config.model import Config, wanting
-from obs_lint.discovery import Discovery, describe, locate, select, survey
+from obs_lint.discovery import Discovery, describe, lies_in, locate, select, survey
 from obs_lint.facts.cache import Cache
 from obs_lint.report import Report
 
@@ -86,10 +86,7 @@ def _without_known(report: Report, catalogue: Catalogue, paths: Sequence[str], c
 
     given = [locate(path, cwd, root)[0] for path in paths]
 
-    def covers(path: str) -> bool:
-        return not given or any(not place or path == place or path.startswith(place + "/") for place in given)
-
-    return apply_baseline(report, file, catalogue, covers)
+    return apply_baseline(report, file, catalogue, lambda path: not given or lies_in(path, given))
 
 
 def _settled(config: Config) -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -38,11 +38,11 @@ def tree_of(root: str, revision: str) -> str:
         return ""
 
 
-def contents_before(root: str, revision: str, wanted: Callable[[str], bool]) -> dict[str, bytes | None]:
-    """Return what differs below `root` between a revision and the working tree: path → what it was, None for nothing.
+def changed_since(root: str, revision: str) -> dict[str, str]:
+    """Return what differs below `root` between a revision and the working tree: path → its blob then, "" for none.
 
-    Files that git does not know yet are among them. `wanted` is asked for each path, from the root with `/`. Raises
-    RevisionError as `laid_out` does.
+    Paths are from the root, with `/`; files that git does not know yet are among them. Raises RevisionError as
+    `laid_out` does.
     """
     commit = _commit(root, revision)
     known: dict[str, str] = {}
@@ -52,15 +52,20 @@ def contents_before(root: str, revision: str, wanted: Callable[[str], bool]) -> 
         if not head:
             continue
         mode, _, blob, _, _ = head.decode().removeprefix(":").split()
-        path = os.fsdecode(next(fields))
-        if wanted(path):
-            known[path] = blob if mode in _FILES and mode != _LINK else ""
+        known[os.fsdecode(next(fields))] = blob if mode in _FILES and mode != _LINK else ""
     for name in _git(root, ["ls-files", "-z", "--others", "--exclude-standard", "--", "."]).split(b"\0"):
-        path = os.fsdecode(name)
-        if path and wanted(path):
-            known.setdefault(path, "")
-    entries = [_Entry("100644", blob, path) for path, blob in known.items() if blob]
-    before: dict[str, bytes | None] = dict.fromkeys(known)
+        if name:
+            known.setdefault(os.fsdecode(name), "")
+    return known
+
+
+def contents_before(root: str, changed: Mapping[str, str]) -> dict[str, bytes | None]:
+    """Return what `changed_since` names as it was: path → content, None for what there was none of.
+
+    Raises RevisionError for what a partial clone does not have.
+    """
+    entries = [_Entry("100644", blob, path) for path, blob in changed.items() if blob]
+    before: dict[str, bytes | None] = dict.fromkeys(changed)
     for start in range(0, len(entries), _BATCH):
         batch = entries[start : start + _BATCH]
         for entry, content in zip(batch, _contents(root, batch), strict=True):

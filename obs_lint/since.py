@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,11 @@ from obs_lint.baseline.document import Entry
 from obs_lint.catalogue import load_catalogue
 from obs_lint.config.errors import ConfigError
 from obs_lint.config.model import Config
-from obs_lint.discovery import locate
+from obs_lint.discovery import left_out, lies_in, locate
 from obs_lint.facts.cache import Cache
+from obs_lint.file_tree import SUFFIXES
 from obs_lint.report import Report
-from obs_lint.revision import RevisionError, contents_before, laid_out, tree_of
-
-_READ = (".py", ".pyi", ".ipynb")
+from obs_lint.revision import RevisionError, changed_since, contents_before, laid_out, tree_of
 
 
 def new_since(
@@ -45,7 +44,7 @@ def new_since(
         return replace(report, warnings=(*report.warnings, warning))
     if paths:
         given = [locate(path, cwd or os.getcwd(), root)[0] for path in paths]
-        was = tuple(entry for entry in was if _lies(entry.path, given))
+        was = tuple(entry for entry in was if lies_in(entry.path, given))
     compared = _compared(report, was, root)
     return replace(compared, warnings=(*compared.warnings, problem)) if problem else compared
 
@@ -55,22 +54,24 @@ def _at(
 ) -> tuple[tuple[Entry, ...], str]:
     """Return what the tree at a revision has, and what is to be said of what could not be analysed, "" for nothing.
 
-    Remembered by the content of the tree, since that never changes.
+    Remembered by the content of the tree, since that never changes; not where something could not be analysed.
     """
     root = os.fspath(config.root)
     catalogue = load_catalogue(config, cache=use_cache)
     cache = Cache(os.path.join(root, config.cache_dir) if use_cache else None)
     key = remembered.key(config, catalogue, tree_of(root, revision), "tree")
     stored = cache.load("tree-" + key[:16])
-    if isinstance(stored, tuple) and len(stored) == 3 and stored[0] == key:
-        return tuple(Entry(*entry) for entry in stored[1]), stored[2]
-    before = contents_before(root, revision, lambda path: True)
-    if _reaches(before, report, config):
+    if isinstance(stored, tuple) and len(stored) == 2 and stored[0] == key:
+        return tuple(Entry(*entry) for entry in stored[1]), ""
+    changed = changed_since(root, revision)
+    if _reaches(changed, report, config):
         with laid_out(root, revision, lambda path: True) as folder:
             was = engine.run(_moved(config, Path(folder)), cwd=folder, use_cache=False, jobs=jobs, use_baseline=False)
     else:
-        sources = {path: data for path, data in before.items() if path.endswith(_READ)}
-        was = engine.run(config, cwd=root, overlay=sources or None, use_cache=use_cache, jobs=jobs, use_baseline=False)
+        excluded = left_out(config)
+        sources = {path: blob for path, blob in changed.items() if path.endswith(SUFFIXES) and not excluded(path)}
+        before = contents_before(root, sources)
+        was = engine.run(config, cwd=root, overlay=before or None, use_cache=use_cache, jobs=jobs, use_baseline=False)
     problem = ""
     if was.failures:
         first = was.failures[0]
@@ -79,13 +80,10 @@ def _at(
             f"at {revision}, {first.path} could not be analysed ({first.message}){more}: what is in it counts as new"
         )
     entries = entries_of(was.diagnostics)
-    cache.save("tree-" + key[:16], (key, [tuple(entry) for entry in entries], problem))
-    cache.keep_newest("tree-", 12)
+    if not problem:
+        cache.save("tree-" + key[:16], (key, [tuple(entry) for entry in entries]))
+        cache.keep_newest("tree-", 12)
     return entries, problem
-
-
-def _lies(path: str, places: Sequence[str]) -> bool:
-    return any(not place or path == place or path.startswith(place + "/") for place in places)
 
 
 def _compared(report: Report, was: Sequence[Entry], root: str) -> Report:
@@ -106,13 +104,13 @@ def _compared(report: Report, was: Sequence[Entry], root: str) -> Report:
     )
 
 
-def _reaches(before: Mapping[str, bytes | None], report: Report, config: Config) -> bool:
+def _reaches(changed: Iterable[str], report: Report, config: Config) -> bool:
     """True where something changed that findings depend on beside sources: a registry, a preset, a team's rules."""
     root = os.fspath(config.root)
     inputs = [path for path in report.inputs if path]
     inputs += [os.path.join(root, path) for path in config.rule_paths]
-    for path in before:
-        if not path.endswith(_READ):
+    for path in changed:
+        if not path.endswith(SUFFIXES):
             absolute = os.path.join(root, path)
             if any(absolute == name or absolute.startswith(name.rstrip(os.sep) + os.sep) for name in inputs):
                 return True

@@ -395,3 +395,36 @@ def test_new_since_with_a_baseline(project: Path, capsys: pytest.CaptureFixture[
     assert lines == ["OBS102 shop/more.py"]
     assert document["summary"]["baselined"] == 2
     assert document["summary"]["gone"] == 0
+
+
+def test_update_keeps_what_did_not_run(project: Path) -> None:
+    main(["baseline", "create"])
+    write(project, {"pyproject.toml": CONFIG.replace('"OBS501", ', "")})
+    write(project, {"shop/orders.py": ORDERS.replace("import logging", "logging = 1")})
+    assert main(["baseline", "update"]) == 0
+    assert [entry.code for entry in parse(Path(NAME).read_text())] == ["OBS501"]
+
+
+def test_new_since_leaves_out_what_is_excluded(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(project, {"pyproject.toml": CONFIG + 'extend-exclude = ["inputs"]\n'})
+    write(project, {"inputs/broken.py": "import logging\ntry:\n  except\n", "inputs/gone.py": "import logging\n"})
+    git("init", "-q")
+    commit()
+    write(project, {"inputs/broken.py": "x = 1\n"})
+    os.unlink("inputs/gone.py")
+    code, lines, document = found(capsys, "--new-since", "HEAD")
+    assert (code, lines, document["summary"]["gone"]) == (0, [], 0)
+    main(["check", "--no-cache", "--new-since", "HEAD"])
+    assert "could not be analysed" not in capsys.readouterr().err
+
+
+def test_a_revision_that_could_not_be_analysed_is_said_every_time(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(project, {"shop/broken.py": "import logging\ntry:\n  except\n"})
+    git("init", "-q")
+    commit()
+    write(project, {"shop/broken.py": "import logging\n"})
+    for _ in range(2):
+        main(["check", "--new-since", "HEAD"])
+        assert "shop/broken.py could not be analysed" in capsys.readouterr().err

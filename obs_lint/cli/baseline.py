@@ -6,12 +6,11 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from obs_lint.baseline.comparison import Comparison
     from obs_lint.baseline.document import Entry
-    from obs_lint.config.model import Config
     from obs_lint.report import Report
 
 _ACTIONS = {
@@ -79,106 +78,96 @@ def run(args: Namespace) -> int:
         )
     compared = compare(report.diagnostics, entries or (), lambda path: os.path.lexists(os.path.join(root, path)))
     try:
-        return _ACTION[args.action](args, shown, file, entries or (), report, compared, config)
+        return _ACTION[args.action](args, _Found(shown, file, entries or (), report, compared, root))
     except BaselineError as error:
         return fail(f"{shown}: {error}")
 
 
-def _create(
-    args: Namespace,
-    shown: str,
-    file: str,
-    entries: Sequence[Entry],
-    report: Report,
-    compared: Comparison,
-    config: Config,
-) -> int:
+class _Found(NamedTuple):
+    """What the actions work on."""
+
+    shown: str
+    """The baseline's file, for people."""
+    file: str
+    entries: Sequence[Entry]
+    report: Report
+    compared: Comparison
+    root: str
+
+    def still_true(self) -> tuple[list[Entry], list[Entry]]:
+        """Return the entries that hold, each with the fingerprint and path of today, and those that do not.
+
+        Entries of rules that did not run may be true as they are: they stay.
+        """
+        from obs_lint.baseline.application import stale_entries
+
+        stale = frozenset(stale_entries(self.compared, self.report.judged, lambda path: True))
+        answered = [entry._replace(fingerprint=d.fingerprint, path=d.path, line=0) for d, entry in self.compared.known]
+        return [*answered, *(entry for entry in self.compared.gone if entry not in stale)], sorted(stale)
+
+
+def _create(args: Namespace, found: _Found) -> int:
     from obs_lint.baseline.comparison import entries_of
     from obs_lint.baseline.document import write
 
-    write(file, entries_of(report.diagnostics))
-    print(f"Wrote {shown}: {_findings(len(report.diagnostics))} known from now on. Commit it; new ones are reported.")
+    write(found.file, entries_of(found.report.diagnostics))
+    count = _findings(len(found.report.diagnostics))
+    print(f"Wrote {found.shown}: {count} known from now on. Commit it; new ones are reported.")
     return 0
 
 
-def _update(
-    args: Namespace,
-    shown: str,
-    file: str,
-    entries: Sequence[Entry],
-    report: Report,
-    compared: Comparison,
-    config: Config,
-) -> int:
+def _update(args: Namespace, found: _Found) -> int:
     from obs_lint.baseline.comparison import entries_of
     from obs_lint.baseline.document import write
 
     reason = " ".join((args.allow_increase or "").split())
-    if compared.new and not reason:
+    if found.compared.new and not reason:
         from obs_lint.cli import fail
 
-        first = compared.new[0]
+        first = found.compared.new[0]
         example = f"{first.path}:{first.span.start.line}: {first.code}"
         return fail(
-            f"{_findings(len(compared.new))} not in the baseline (the first: {example}): mend them, or let them "
+            f"{_findings(len(found.compared.new))} not in the baseline (the first: {example}): mend them, or let them "
             'in with `--allow-increase "REASON"`'
         )
-    left = _answered(compared)
-    write(file, (*left, *entries_of(compared.new, reason)))
-    print(f"Wrote {shown}: {_change(len(entries), len(left) + len(compared.new))}{_outcome(compared)}.")
+    left, stale = found.still_true()
+    write(found.file, (*left, *entries_of(found.compared.new, reason)))
+    new = len(found.compared.new)
+    print(f"Wrote {found.shown}: {_change(len(found.entries), len(left) + new)}{_outcome(len(stale), new)}.")
     return 0
 
 
-def _prune(
-    args: Namespace,
-    shown: str,
-    file: str,
-    entries: Sequence[Entry],
-    report: Report,
-    compared: Comparison,
-    config: Config,
-) -> int:
-    from obs_lint.baseline.application import stale_entries
+def _prune(args: Namespace, found: _Found) -> int:
     from obs_lint.baseline.document import write
 
-    stale = set(stale_entries(compared, report.judged, lambda path: True))
-    left = [*_answered(compared), *(entry for entry in compared.gone if entry not in stale)]
-    if not stale and not any(entry.path != diagnostic.path for diagnostic, entry in compared.known):
-        print(f"{shown}: nothing to take out of {_findings(len(entries))}.")
+    left, stale = found.still_true()
+    if not stale and not any(entry.path != diagnostic.path for diagnostic, entry in found.compared.known):
+        print(f"{found.shown}: nothing to take out of {_findings(len(found.entries))}.")
         return 0
-    write(file, left)
-    print(f"Wrote {shown}: {_change(len(entries), len(left))}.")
+    write(found.file, left)
+    print(f"Wrote {found.shown}: {_change(len(found.entries), len(left))}.")
     return 0
 
 
-def _status(
-    args: Namespace,
-    shown: str,
-    file: str,
-    entries: Sequence[Entry],
-    report: Report,
-    compared: Comparison,
-    config: Config,
-) -> int:
-    from obs_lint.baseline.application import stale_entries
+def _status(args: Namespace, found: _Found) -> int:
     from obs_lint.baseline.owners import NOBODY, code_owners
 
-    owners = code_owners(str(config.root))
-    stale = stale_entries(compared, report.judged, lambda path: True)
-    by_rule = Counter(entry.code for _, entry in compared.known)
-    new_by_rule = Counter(d.code for d in compared.new)
+    owners = code_owners(found.root)
+    _, stale = found.still_true()
+    by_rule = Counter(entry.code for _, entry in found.compared.known)
+    new_by_rule = Counter(d.code for d in found.compared.new)
     gone_by_rule = Counter(entry.code for entry in stale)
     by_owner: Counter[str] = Counter()
     new_by_owner: Counter[str] = Counter()
     gone_by_owner: Counter[str] = Counter()
     for tally, paths in (
-        (by_owner, [d.path for d, _ in compared.known]),
-        (new_by_owner, [d.path for d in compared.new]),
+        (by_owner, [d.path for d, _ in found.compared.known]),
+        (new_by_owner, [d.path for d in found.compared.new]),
         (gone_by_owner, [entry.path for entry in stale]),
     ):
         for path in paths:
             tally[" ".join(owners.of(path)) or NOBODY] += 1
-    slugs = {d.code: d.slug for d in report.diagnostics}
+    slugs = {d.code: d.slug for d in found.report.diagnostics}
     if args.output_format == "json":
         import json
 
@@ -190,16 +179,16 @@ def _status(
 
         document = {
             "version": 1,
-            "baseline": shown,
-            "known": len(compared.known),
-            "new": len(compared.new),
+            "baseline": found.shown,
+            "known": len(found.compared.known),
+            "new": len(found.compared.new),
             "gone": len(stale),
             "rules": table(by_rule, new_by_rule, gone_by_rule),
             "owners": table(by_owner, new_by_owner, gone_by_owner),
         }
         print(json.dumps(document, indent=1))
         return 0
-    print(f"{shown}: {len(compared.known)} known, {len(compared.new)} new, {len(stale)} gone")
+    print(f"{found.shown}: {len(found.compared.known)} known, {len(found.compared.new)} new, {len(stale)} gone")
     _print_table("rule", by_rule, new_by_rule, gone_by_rule, slugs)
     if owners.lines:
         _print_table("owner", by_owner, new_by_owner, gone_by_owner, {})
@@ -209,11 +198,6 @@ def _status(
 
 
 _ACTION = {"create": _create, "update": _update, "prune": _prune, "status": _status}
-
-
-def _answered(compared: Comparison) -> list[Entry]:
-    """The entries that still hold, each with the fingerprint and path of today."""
-    return [entry._replace(fingerprint=d.fingerprint, path=d.path, line=0) for d, entry in compared.known]
 
 
 def _print_table(
@@ -237,5 +221,5 @@ def _change(before: int, after: int) -> str:
     return f"{before} → {after} findings"
 
 
-def _outcome(compared: Comparison) -> str:
-    return f" ({len(compared.gone)} gone, {len(compared.new)} let in)" if compared.gone or compared.new else ""
+def _outcome(gone: int, new: int) -> str:
+    return f" ({gone} gone, {new} let in)" if gone or new else ""
